@@ -1,0 +1,84 @@
+#include "base/secret.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* Stands before each secret, so that secret_free() knows the mapping. */
+struct secret_head {
+	size_t mapped; /* bytes, whole pages */
+	uint8_t padding[64 - sizeof(size_t)];
+};
+
+void *secret_new(size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t mapped = (sizeof(struct secret_head) + size + page - 1) / page * page;
+	struct secret_head *head;
+
+	if (mapped < size)
+		return NULL;
+	head = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (head == MAP_FAILED)
+		return NULL;
+	(void)mlock(head, mapped);
+	(void)madvise(head, mapped, MADV_DONTDUMP);
+	if (madvise(head, mapped, MADV_WIPEONFORK) < 0) {
+		(void)munmap(head, mapped);
+		return NULL;
+	}
+	head->mapped = mapped;
+	return head + 1;
+}
+
+void secret_free(void *secret)
+{
+	struct secret_head *head = (struct secret_head *)secret - 1;
+	size_t mapped;
+
+	if (!secret)
+		return;
+	mapped = head->mapped;
+	if (mapped == 0) /* a child's wiped copy: the size went with it */
+		return;
+	secret_wipe(head, mapped);
+	(void)munmap(head, mapped);
+}
+
+void secret_wipe(void *bytes, size_t len)
+{
+	explicit_bzero(bytes, len);
+}
+
+bool secret_equal(const void *a, const void *b, size_t len)
+{
+	const volatile uint8_t *left = a;
+	const volatile uint8_t *right = b;
+	uint8_t differs = 0;
+
+	for (size_t i = 0; i < len; i++)
+		differs = (uint8_t)(differs | (left[i] ^ right[i]));
+	return differs == 0;
+}
+
+bool secret_is_zero(const void *bytes, size_t len)
+{
+	const volatile uint8_t *at = bytes;
+	uint8_t any = 0;
+
+	for (size_t i = 0; i < len; i++)
+		any = (uint8_t)(any | at[i]);
+	return any == 0;
+}
+
+int secret_protect_process(void)
+{
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+void secret_key_cleanup(struct secret_key *key)
+{
+	secret_wipe(key, sizeof(*key));
+}

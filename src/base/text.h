@@ -1,0 +1,35 @@
+/* Text: a bounded builder, and strict numbers.
+ *
+ * Nothing here allocates: a builder writes into its caller's buffer and
+ * remembers that something did not fit, so that one check at the end is enough.
+ */
+#ifndef ADIT_BASE_TEXT_H
+#define ADIT_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct text {
+	char *at;	   /* borrowed; always ends in NUL */
+	size_t size;	   /* bytes in `at`, the NUL included; at least 1 */
+	size_t len;	   /* bytes used, the NUL not included */
+	bool is_truncated; /* something did not fit */
+};
+
+void text_init(struct text *text, char *buffer, size_t size);
+void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Decimal digits only, no sign, no space, at most `max`. */
+bool text_to_u64(const char *text, size_t len, uint64_t max, uint64_t *ret);
+/* As text_to_u64(), and 0x and hexadecimal digits. */
+bool text_to_u64_any_base(const char *text, size_t len, uint64_t max, uint64_t *ret);
+
+/* ASCII letters compare without case. */
+bool text_equal_nocase(const char *a, size_t a_len, const char *b);
+bool text_starts_with(const char *text, const char *prefix);
+
+/* Single-character edits between two words, cut off at 255: for "did you mean". */
+unsigned int text_distance(const char *a, size_t a_len, const char *b);
+
+#endif

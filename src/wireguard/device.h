@@ -1,0 +1,194 @@
+/* A WireGuard interface without its input and output: what the kernel module
+ * calls a device.  Bytes and times go in, bytes and deadlines come out; nothing
+ * here touches a socket, a clock or (after configuration) the allocator.
+ *
+ * Single-threaded: a device belongs to one data plane loop.
+ *
+ * Packets go the fast way, in batches: wg_seal_begin() looks up the peer and
+ * reserves counters for a batch of inner packets of one flow, wg_seal() then
+ * encrypts one after the other straight into the caller's send buffer.
+ * Everything else (handshakes, cookies, keepalives, packets that waited for a
+ * handshake) waits inside and is fetched with wg_next_output() after every
+ * call to wg_receive(), wg_seal_begin(), wg_stage(), wg_tick() or a
+ * configuration call.
+ *
+ * Source: WireGuard whitepaper (Donenfeld, 2020), sections 5 and 6.
+ */
+#ifndef ADIT_WIREGUARD_DEVICE_H
+#define ADIT_WIREGUARD_DEVICE_H
+
+#include "base/address.h"
+#include "base/clock.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct wg_device;
+struct wg_peer;
+struct wg_keypair;
+
+enum {
+	WG_HEADER_LEN = 16,	 /* struct message_data */
+	WG_OVERHEAD_LEN = 32,	 /* header and tag */
+	WG_DATAGRAM_MAX = 65535, /* bytes of UDP payload that are looked at */
+	WG_STAGED_MAX = 128,	 /* packets a peer, the oldest dropped first */
+};
+
+/* The caller's randomness, so that tests can repeat a run.  Must not fail. */
+typedef void (*wg_random)(void *context, uint8_t *ret, size_t len);
+
+struct wg_device *wg_device_new(wg_random random, void *random_context, struct wall_time boot_wall);
+void wg_device_free(struct wg_device *device); /* wipes; accepts NULL */
+
+/* ---- in: a datagram of the UDP socket ---- */
+
+enum wg_verdict {
+	WG_DROP,    /* not for us, or not authentic: say nothing */
+	WG_CONTROL, /* handshake, cookie or keepalive taken; look at wg_next_output() */
+	WG_DELIVER, /* *ret is an inner IP packet for the tunnel device */
+};
+
+struct wg_datagram {
+	uint8_t *bytes; /* borrowed; decrypted in place, so overwritten */
+	size_t len;
+	const union endpoint *from;
+	/* The address of ours it came to, and the interface: for the reply's source
+	 * (sticky source address).  AF_UNSPEC: not known.
+	 */
+	const union endpoint *to;
+	uint32_t ifindex;
+	uint8_t tos; /* outer TOS or traffic class: its ECN bits are RFC 6040's outer field */
+};
+
+struct wg_packet {
+	uint8_t *bytes; /* inside the datagram's bytes; trimmed to the IP length */
+	size_t len;
+	struct wg_peer *peer;
+};
+
+/* Fills ret with WG_DELIVER only.  ECN is decapsulated, the source is checked
+ * against the peer's allowed IPs, the replay window is passed.
+ */
+enum wg_verdict wg_receive(struct wg_device *device, struct instant now,
+			   const struct wg_datagram *datagram, struct wg_packet *ret);
+
+/* ---- out: packets of the tunnel device ---- */
+
+/* A batch under way: valid until the next call to the device. */
+struct wg_seal {
+	struct wg_peer *peer;
+	struct wg_keypair *keypair;
+	uint64_t next_counter;
+	unsigned int n_left;
+	union endpoint to;     /* where the datagrams go */
+	union endpoint source; /* sticky source; AF_UNSPEC: the kernel chooses */
+	uint32_t ifindex;      /* with source; 0: none */
+};
+
+/* `inner` is the first packet of the batch (all have its addresses).
+ * 0; or -EAGAIN: no session yet, a handshake is under way, so hand each packet
+ * to wg_stage(); -ENOKEY: no peer has the destination (answer with ICMP);
+ * -EDESTADDRREQ: the peer has no endpoint (likewise); -EINVAL: not IP.
+ */
+int wg_seal_begin(struct wg_device *device, struct instant now, const uint8_t *inner, size_t len,
+		  unsigned int n_packets, struct wg_seal *ret);
+
+/* One packet: `head` then `body` (either may be empty) encrypted into out,
+ * which must not overlap them unless body == out + WG_HEADER_LEN + head_len.
+ * `padded_mtu` bounds the padding to a multiple of 16.  Returns the datagram's
+ * length; out holds head_len + body_len + 15 + WG_OVERHEAD_LEN bytes.
+ */
+size_t wg_seal(struct wg_seal *seal, uint8_t *out, const uint8_t *head, size_t head_len,
+	       const uint8_t *body, size_t body_len, size_t padded_mtu);
+/* After the batch: timers and counters.  `n_sent` and `n_bytes` are of UDP payload. */
+void wg_seal_end(struct wg_device *device, struct instant now, struct wg_seal *seal,
+		 unsigned int n_sent, size_t n_bytes);
+
+/* Keeps a copy of an inner packet until there is a session. */
+void wg_stage(struct wg_device *device, struct instant now, const uint8_t *inner, size_t len);
+
+/* ---- what waits to be sent ---- */
+
+struct wg_output {
+	uint8_t *bytes; /* the caller's buffer of WG_DATAGRAM_MAX bytes */
+	size_t len;	/* written by us */
+	union endpoint to;
+	union endpoint source;
+	uint32_t ifindex;
+	uint8_t tos; /* 0x88 for handshakes (AF41), the inner ECN for data */
+};
+
+/* Writes the next waiting datagram; false when there is none. */
+bool wg_next_output(struct wg_device *device, struct instant now, struct wg_output *ret);
+
+/* ---- time ---- */
+
+/* When wg_tick() must next be called; 0: not before something arrives. */
+struct instant wg_next_deadline(const struct wg_device *device);
+void wg_tick(struct wg_device *device, struct instant now);
+
+/* The sticky source of this peer did not work (EINVAL from sendmsg): forget it. */
+void wg_clear_source(struct wg_device *device, const union endpoint *to);
+
+/* ---- configuration, as the cross-platform UAPI says it ---- */
+
+int wg_device_set_private_key(struct wg_device *device, struct instant now, const uint8_t key[32]);
+bool wg_device_get_private_key(const struct wg_device *device, uint8_t ret[32]);
+/* Forgets every peer's sticky source: the sockets have changed. */
+void wg_device_forget_sources(struct wg_device *device);
+/* The last TAI64N sent, so that a successor's initiations are no replays. */
+void wg_device_set_last_timestamp(struct wg_device *device, const uint8_t timestamp[12]);
+void wg_device_get_last_timestamp(const struct wg_device *device, uint8_t ret[12]);
+/* Up: peers with a keepalive begin.  Down: sessions are wiped, nothing is sent. */
+void wg_device_up(struct wg_device *device, struct instant now);
+void wg_device_down(struct wg_device *device);
+
+struct wg_peer *wg_peer_find(const struct wg_device *device, const uint8_t public_key[32]);
+/* NULL: out of memory, or our own key. */
+struct wg_peer *wg_peer_add(struct wg_device *device, struct instant now,
+			    const uint8_t public_key[32]);
+void wg_peer_remove(struct wg_device *device, struct wg_peer *peer);
+void wg_peer_remove_all(struct wg_device *device);
+void wg_peer_set_preshared_key(struct wg_peer *peer, const uint8_t key[32]);
+void wg_peer_get_preshared_key(const struct wg_peer *peer, uint8_t ret[32]);
+void wg_peer_set_endpoint(struct wg_peer *peer, const union endpoint *endpoint);
+void wg_peer_set_keepalive(struct wg_device *device, struct instant now, struct wg_peer *peer,
+			   uint16_t seconds);
+/* Takes the prefix from whoever has it.  -ENOMEM. */
+int wg_peer_add_allowed_ip(struct wg_device *device, struct wg_peer *peer,
+			   const struct prefix *prefix);
+void wg_peer_remove_allowed_ip(struct wg_device *device, struct wg_peer *peer,
+			       const struct prefix *prefix);
+void wg_peer_clear_allowed_ips(struct wg_device *device, struct wg_peer *peer);
+/* Starts a handshake now unless one began less than 5 s ago. */
+void wg_peer_start_handshake(struct wg_device *device, struct instant now, struct wg_peer *peer);
+
+struct wg_peer_stats {
+	uint8_t public_key[32];
+	union endpoint endpoint;
+	uint64_t rx_bytes; /* UDP payload of authentic messages, as the kernel module counts */
+	uint64_t tx_bytes;
+	struct wall_time last_handshake; /* 0: never */
+	uint16_t keepalive_s;
+	uint64_t handshakes_sent; /* initiations, retries included */
+};
+void wg_peer_read_stats(const struct wg_peer *peer, struct wg_peer_stats *ret);
+/* In the order of addition; NULL ends.  `after` NULL begins. */
+struct wg_peer *wg_peer_next(const struct wg_device *device, const struct wg_peer *after);
+/* Calls back for each allowed IP of the peer. */
+void wg_peer_each_allowed_ip(const struct wg_device *device, const struct wg_peer *peer,
+			     void (*each)(void *context, const struct prefix *prefix),
+			     void *context);
+
+struct wg_device_stats {
+	uint64_t rx_invalid;	  /* not authentic, malformed or not for us */
+	uint64_t rx_bad_response; /* handshake responses to our index that do not authenticate */
+	uint64_t rx_handshake;	  /* authentic handshake messages */
+	uint64_t rx_replayed;
+	uint64_t rx_not_allowed; /* inner source not the peer's */
+	uint64_t tx_no_peer;
+};
+void wg_device_read_stats(const struct wg_device *device, struct wg_device_stats *ret);
+
+#endif
