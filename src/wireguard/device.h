@@ -1,6 +1,7 @@
 /* A WireGuard interface without its input and output: what the kernel module
  * calls a device.  Bytes and times go in, bytes and deadlines come out; nothing
- * here touches a socket, a clock or (after configuration) the allocator.
+ * here touches a socket or a clock.  Memory is asked for at configuration, when
+ * a session begins and when packets begin to wait for one, never for a packet.
  *
  * Single-threaded: a device belongs to one data plane loop.
  *
@@ -89,7 +90,10 @@ struct wg_seal {
 /* `inner` is the first packet of the batch (all have its addresses).
  * 0; or -EAGAIN: no session yet, a handshake is under way, so hand each packet
  * to wg_stage(); -ENOKEY: no peer has the destination (answer with ICMP);
- * -EDESTADDRREQ: the peer has no endpoint (likewise); -EINVAL: not IP.
+ * -EDESTADDRREQ: the peer has no endpoint (likewise); -EINVAL: not IP;
+ * -ENETDOWN: the device is down.
+ *
+ * When it returns 0, ret->n_left is n_packets.
  */
 int wg_seal_begin(struct wg_device *device, struct instant now, const uint8_t *inner, size_t len,
 		  unsigned int n_packets, struct wg_seal *ret);
@@ -105,8 +109,15 @@ size_t wg_seal(struct wg_seal *seal, uint8_t *out, const uint8_t *head, size_t h
 void wg_seal_end(struct wg_device *device, struct instant now, struct wg_seal *seal,
 		 unsigned int n_sent, size_t n_bytes);
 
-/* Keeps a copy of an inner packet until there is a session. */
+/* Keeps a copy of an inner packet until there is a session.  Segmented and
+ * with its checksum in place, since it goes out as it is.
+ */
 void wg_stage(struct wg_device *device, struct instant now, const uint8_t *inner, size_t len);
+
+/* The outer TOS or traffic class of a data packet: the inner one's ECN field,
+ * nothing else (RFC 6040 section 4.1, normal mode).
+ */
+uint8_t wg_outer_tos(const uint8_t *inner, size_t len);
 
 /* ---- what waits to be sent ---- */
 
@@ -133,8 +144,13 @@ void wg_clear_source(struct wg_device *device, const union endpoint *to);
 
 /* ---- configuration, as the cross-platform UAPI says it ---- */
 
+/* All zeroes: no key.  Sessions stop sending, and a peer with the new key's
+ * own public key is removed.  -EINVAL: the crypto library refused the key.
+ */
 int wg_device_set_private_key(struct wg_device *device, struct instant now, const uint8_t key[32]);
 bool wg_device_get_private_key(const struct wg_device *device, uint8_t ret[32]);
+/* Bounds the padding of packets that waited; 0, as at first: no bound. */
+void wg_device_set_mtu(struct wg_device *device, size_t mtu);
 /* Forgets every peer's sticky source: the sockets have changed. */
 void wg_device_forget_sources(struct wg_device *device);
 /* The last TAI64N sent, so that a successor's initiations are no replays. */
@@ -187,7 +203,10 @@ struct wg_device_stats {
 	uint64_t rx_handshake;	  /* authentic handshake messages */
 	uint64_t rx_replayed;
 	uint64_t rx_not_allowed; /* inner source not the peer's */
-	uint64_t tx_no_peer;
+	uint64_t rx_cookie;	 /* cookie replies taken */
+	uint64_t tx_cookie;	 /* cookie replies asked for, since we are under load */
+	uint64_t tx_no_peer;	 /* batches and packets no peer has the destination of */
+	uint64_t tx_staged_lost; /* packets that waited in vain */
 };
 void wg_device_read_stats(const struct wg_device *device, struct wg_device_stats *ret);
 
