@@ -1,0 +1,29 @@
+/* A subcommand: a name, a line of help, and a function. */
+#ifndef ADIT_CLI_COMMAND_H
+#define ADIT_CLI_COMMAND_H
+
+/* Exit statuses of adit's own; run and exec also pass on the command's. */
+enum {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_ADIT = 125,	   /* run: adit itself failed (as env(1), timeout(1)) */
+	EXIT_NOT_EXECUTABLE = 126, /* run: found, and cannot be executed */
+	EXIT_NOT_FOUND = 127,	   /* run: no such command */
+	EXIT_SIGNAL_BASE = 128,	   /* run: plus the signal that ended the command */
+};
+
+struct command {
+	const char *name;    /* NULL ends the table */
+	const char *summary; /* one line */
+	/* argv[0] is the subcommand's name.  Returns the exit status. */
+	int (*run)(int argc, char **argv);
+};
+
+int command_run(int argc, char **argv);
+int command_demo(int argc, char **argv);
+
+/* Picks the subcommand that argv[1] names, and runs it. */
+int command_dispatch(const struct command *table, int argc, char **argv);
+
+#endif
