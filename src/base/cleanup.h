@@ -22,7 +22,7 @@
 
 /* AUTO_FD int fd: closed when it is 0 or more. */
 #define AUTO_FD __attribute__((cleanup(fd_cleanup)))
-static inline void fd_cleanup(int *fd)
+static inline void fd_cleanup(const int *fd)
 {
 	if (*fd >= 0)
 		(void)close(*fd);

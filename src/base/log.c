@@ -32,7 +32,8 @@ bool log_use_color(void)
 }
 
 /* One write(2) a line, so that processes that share stderr do not mix lines. */
-static void put(const char *tag, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void put(const char *tag, const char *format,
+						      va_list args)
 {
 	char body[768];
 	char line[1024];
