@@ -1,0 +1,113 @@
+/* The protocol's cryptography, and the only place that knows which library
+ * computes it (OpenSSL's libcrypto 3).
+ *
+ * A struct crypto holds what that library wants prepared: algorithms looked up
+ * once, contexts used over and over.  It belongs to one thread.  Hashes and
+ * transport encryption allocate nothing and cannot fail; X25519 and the sealed
+ * parts of handshakes may, when memory is short, and then return false as for
+ * a forgery.  Nothing of a key is left in a context once crypto_forget() ran.
+ *
+ * Source: RFC 7693 (BLAKE2s), RFC 7748 (X25519), RFC 8439 (ChaCha20-Poly1305),
+ * draft-irtf-cfrg-xchacha-03; WireGuard whitepaper section 5.4 (HMAC, KDF).
+ */
+#ifndef ADIT_WIREGUARD_CRYPTO_H
+#define ADIT_WIREGUARD_CRYPTO_H
+
+#include "wireguard/message.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct crypto;
+
+struct crypto *crypto_new(void);	 /* NULL: no memory, or the library refuses */
+void crypto_free(struct crypto *crypto); /* wipes; accepts NULL */
+
+/* Overwrites what the contexts hold of the last key used: call it when a key
+ * has to be gone.
+ */
+void crypto_forget(struct crypto *crypto);
+
+/* ---- BLAKE2s ---- */
+
+/* Hash(a || b): 32 bytes; ret may be `a`. */
+void crypto_hash(struct crypto *crypto, uint8_t ret[WG_HASH_LEN], const void *a, size_t a_len,
+		 const void *b, size_t b_len);
+/* Keyed BLAKE2s with 16 bytes of output.  key_len: 1 to 32. */
+void crypto_mac(struct crypto *crypto, uint8_t ret[WG_MAC_LEN], const uint8_t *key, size_t key_len,
+		const void *bytes, size_t len);
+/* HMAC-BLAKE2s: 32 bytes.  key_len: at most 64. */
+void crypto_hmac(struct crypto *crypto, uint8_t ret[WG_HASH_LEN], const uint8_t *key,
+		 size_t key_len, const void *bytes, size_t len);
+
+/* The whitepaper's KDF1, KDF2, KDF3: n results of 32 bytes, of which those
+ * that are NULL do not count.  A result may be the key.
+ */
+struct crypto_kdf {
+	uint8_t *first;
+	uint8_t *second; /* NULL: KDF1 */
+	uint8_t *third;	 /* NULL: KDF2 */
+};
+void crypto_kdf(struct crypto *crypto, const struct crypto_kdf *ret, const uint8_t key[WG_HASH_LEN],
+		const void *bytes, size_t len);
+
+/* ---- X25519 ---- */
+
+/* Sets the bits that RFC 7748 section 5 fixes in a private key. */
+void crypto_x25519_clamp(uint8_t private_key[WG_KEY_LEN]);
+/* Both false, with ret zeroed, when memory is short. */
+bool crypto_x25519_public(struct crypto *crypto, uint8_t ret[WG_KEY_LEN],
+			  const uint8_t private_key[WG_KEY_LEN]);
+/* Also false when the result is all zeroes: a point of small order. */
+bool crypto_x25519(struct crypto *crypto, uint8_t ret[WG_KEY_LEN],
+		   const uint8_t private_key[WG_KEY_LEN], const uint8_t public_key[WG_KEY_LEN]);
+
+/* ---- ChaCha20-Poly1305, a message at a time: handshakes and cookies ---- */
+
+enum { CRYPTO_NONCE_LEN = 12, CRYPTO_XNONCE_LEN = 24 };
+
+struct crypto_message {
+	const uint8_t *key;   /* 32 bytes */
+	const uint8_t *nonce; /* CRYPTO_NONCE_LEN bytes; CRYPTO_XNONCE_LEN: XChaCha20 */
+	size_t nonce_len;
+	const uint8_t *aad;
+	size_t aad_len;
+	const uint8_t *bytes; /* to be sealed; or sealed, the tag included */
+	size_t len;
+};
+/* out: len + 16 bytes, apart from the message. */
+bool crypto_seal_message(struct crypto *crypto, const struct crypto_message *message, uint8_t *out);
+/* False: not authentic; out (len - 16 bytes) is then zeroes. */
+bool crypto_open_message(struct crypto *crypto, const struct crypto_message *message, uint8_t *out);
+
+/* HChaCha20 (draft-irtf-cfrg-xchacha-03 section 2.2). */
+void crypto_hchacha20(uint8_t ret[32], const uint8_t key[32], const uint8_t nonce[16]);
+
+/* ---- ChaCha20-Poly1305, transport data: one key, many packets ---- */
+
+struct crypto_key {
+	uint8_t byte[WG_KEY_LEN];
+};
+
+/* What is encrypted: head, body, then n_zeroes of padding. */
+struct crypto_plain {
+	const uint8_t *head;
+	size_t head_len;
+	const uint8_t *body;
+	size_t body_len;
+	size_t n_zeroes; /* at most 15 */
+};
+
+/* Writes the encrypted bytes and the tag; returns their number.  `out` does not
+ * overlap the input, unless body == out + head_len.
+ */
+size_t crypto_seal(struct crypto *crypto, const struct crypto_key *key, uint64_t counter,
+		   const struct crypto_plain *plain, uint8_t *out);
+/* In place: len counts the tag, and the first len - 16 bytes become plain text.
+ * False: not authentic, or len < 16; the bytes are then undefined.
+ */
+bool crypto_open(struct crypto *crypto, const struct crypto_key *key, uint64_t counter,
+		 uint8_t *bytes, size_t len);
+
+#endif
