@@ -80,3 +80,13 @@ void error_hint(struct error *err, const char *format, ...)
 	(void)vsnprintf(err->hint, sizeof(err->hint), format, args);
 	va_end(args);
 }
+
+void error_list_add(struct error_list *list, const struct error *err)
+{
+	if (!list)
+		return;
+	if (list->n < ERROR_LIST_MAX)
+		list->at[list->n++] = *err;
+	else
+		list->n_lost++;
+}

@@ -46,4 +46,15 @@ int error_errno(struct error *err, int code, const char *format, ...)
 int error_wrap(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void error_hint(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Several errors of one task, in the order in which they were met.  Zeroed: none. */
+enum { ERROR_LIST_MAX = 8 };
+struct error_list {
+	struct error at[ERROR_LIST_MAX];
+	unsigned int n;	     /* kept */
+	unsigned int n_lost; /* more, for which there was no room */
+};
+
+/* Accepts NULL: the error is forgotten. */
+void error_list_add(struct error_list *list, const struct error *err);
+
 #endif

@@ -1,0 +1,28 @@
+/* Addresses of links.  Source: rtnetlink(7), linux/if_addr.h. */
+#ifndef ADIT_NET_IFADDR_H
+#define ADIT_NET_IFADDR_H
+
+#include "base/address.h"
+
+#include <stdint.h>
+
+struct error;
+struct nlsock;
+
+struct ifaddr {
+	uint32_t index; /* of the link */
+	struct prefix address;
+};
+
+/* Makes no route to the prefix (IFA_F_NOPREFIXROUTE), and an IPv6 address is
+ * usable at once (IFA_F_NODAD): nobody else can have it on a tunnel.
+ * -EEXIST: the link has it.
+ */
+int ifaddr_add(struct nlsock *sock, const struct ifaddr *ifaddr, struct error *err);
+/* -EADDRNOTAVAIL: the link has it not; -ENODEV: no link. */
+int ifaddr_delete(struct nlsock *sock, const struct ifaddr *ifaddr, struct error *err);
+
+typedef int (*ifaddr_each)(void *context, const struct ifaddr *ifaddr);
+int ifaddr_dump(struct nlsock *sock, ifaddr_each each, void *context, struct error *err);
+
+#endif

@@ -1,0 +1,53 @@
+/* Links (interfaces).  Source: rtnetlink(7), linux/if_link.h. */
+#ifndef ADIT_NET_LINK_H
+#define ADIT_NET_LINK_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct error;
+struct nlsock;
+
+enum { LINK_KIND_LEN = 16 }; /* NUL included */
+
+struct link_info {
+	uint32_t index;
+	uint32_t flags; /* IFF_* of net/if.h */
+	uint32_t mtu;	/* bytes */
+	uint32_t gso_max_segs;
+	char name[IFNAMSIZ];
+	char kind[LINK_KIND_LEN]; /* "tun", "veth", "wireguard"; "" for lo and hardware */
+};
+
+/* Fields left zero are left alone. */
+struct link_change {
+	uint32_t flags;	     /* IFF_* */
+	uint32_t flags_mask; /* which of `flags` count */
+	uint32_t mtu;	     /* bytes */
+	uint32_t gso_max_segs;
+	bool is_addr_gen_none; /* no IPv6 link-local address of the kernel's own */
+};
+
+/* A virtual link that needs no more than its kind. */
+struct link_new {
+	char name[IFNAMSIZ];
+	char kind[LINK_KIND_LEN];
+	char peer[IFNAMSIZ]; /* veth: the other end's name; "" otherwise */
+	uint32_t mtu;	     /* bytes; 0: the kind's */
+};
+
+/* -ENODEV: no link of that name, here and below. */
+int link_get(struct nlsock *sock, const char *name, struct link_info *ret, struct error *err);
+int link_get_index(struct nlsock *sock, uint32_t index, struct link_info *ret, struct error *err);
+int link_change(struct nlsock *sock, const char *name, const struct link_change *change,
+		struct error *err);
+/* -EEXIST: there is one. */
+int link_create(struct nlsock *sock, const struct link_new *link, struct error *err);
+int link_delete(struct nlsock *sock, const char *name, struct error *err);
+
+/* A negative return ends the dump with it. */
+typedef int (*link_each)(void *context, const struct link_info *link);
+int link_dump(struct nlsock *sock, link_each each, void *context, struct error *err);
+
+#endif

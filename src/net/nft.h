@@ -1,0 +1,21 @@
+/* nft(8): a ruleset goes in on standard input, one transaction, all or nothing. */
+#ifndef ADIT_NET_NFT_H
+#define ADIT_NET_NFT_H
+
+#include <stddef.h>
+
+struct error;
+
+/* Applies the text in the caller's network namespace, with CAP_NET_ADMIN over
+ * it.  nft gets an empty environment, no descriptors but its own and, where the
+ * caller's user id is not 0, CAP_NET_ADMIN and nothing else across execve(2).
+ *
+ * -ENOENT: no nft on this machine; -EINVAL: nft refused, the text is its own
+ * words; -EPERM: not allowed.
+ */
+int nft_apply(const char *ruleset, struct error *err);
+
+/* The program's absolute path; also where /usr/sbin is not in PATH.  -ENOENT. */
+int nft_find(char *ret, size_t size, struct error *err);
+
+#endif

@@ -1,0 +1,59 @@
+/* Routes, and the kernel's opinion on the way to an address.
+ *
+ * Source: rtnetlink(7), linux/rtnetlink.h.
+ */
+#ifndef ADIT_NET_ROUTE_H
+#define ADIT_NET_ROUTE_H
+
+#include "base/address.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct error;
+struct nlsock;
+
+enum route_type {
+	ROUTE_UNICAST,
+	ROUTE_UNREACHABLE, /* an error at once for whoever sends there */
+	ROUTE_OTHER,	   /* local, broadcast, multicast and so on: in dumps only */
+};
+
+struct route {
+	enum route_type type;
+	struct prefix to; /* host bits cleared */
+	uint32_t oif;	  /* index of the link; 0 with ROUTE_UNREACHABLE */
+	uint32_t metric;  /* smaller wins; 0: the family's default */
+	uint32_t table;	  /* 0: main */
+	bool has_gateway;
+	struct address gateway;
+};
+
+/* Behind every other route of either family. */
+#define ROUTE_METRIC_LAST UINT32_MAX
+
+/* -EEXIST: there is one to the prefix with this metric. */
+int route_add(struct nlsock *sock, const struct route *route, struct error *err);
+/* -ESRCH: there is none. */
+int route_delete(struct nlsock *sock, const struct route *route, struct error *err);
+
+typedef int (*route_each)(void *context, const struct route *route);
+int route_dump(struct nlsock *sock, route_each each, void *context, struct error *err);
+
+struct route_path {
+	uint32_t oif;
+	uint32_t
+		mtu; /* bytes of IP packet: what was learned for the destination, else the link's */
+	bool has_gateway;
+	bool has_source;
+	struct address gateway;
+	struct address source; /* what an unbound socket would send from */
+};
+
+/* The way to an address as a packet with `mark` (0: none) would go; an IPv6
+ * scope is kept to.  -ENETUNREACH, -EHOSTUNREACH, -EACCES: the route says no.
+ */
+int route_get(struct nlsock *sock, const union endpoint *to, uint32_t mark, struct route_path *ret,
+	      struct error *err);
+
+#endif

@@ -1,0 +1,24 @@
+/* TUN devices.
+ *
+ * Source: Documentation/networking/tuntap.rst, linux/if_tun.h.
+ */
+#ifndef ADIT_NET_TUN_H
+#define ADIT_NET_TUN_H
+
+struct error;
+
+/* Makes the device in the caller's network namespace (a TUN descriptor belongs
+ * to the namespace that /dev/net/tun was opened in) and returns the descriptor:
+ * no packet information, a virtio_net_hdr of the kernel's default 10 bytes in
+ * front of every packet, close-on-exec, not blocking.
+ *
+ * One queue: with several, a process without any capability could attach
+ * another and read clear packets.  Never persistent: the device is gone with
+ * the last descriptor, whoever dies.
+ *
+ * -EINVAL: not a name; -EBUSY: there is such a link; -ENOENT, -EACCES, -EPERM:
+ * no /dev/net/tun, or not for us (with a hint).
+ */
+int tun_create(const char *name, int *ret_fd, struct error *err);
+
+#endif

@@ -1,0 +1,54 @@
+/* From a profile to the steps that make it true, in the order in which they
+ * must be done.  Pure: no system calls, nothing but its arguments.
+ *
+ * The order is a promise: what drops everything stands before the first link
+ * exists, and what lets nothing out by another way (the unreachable routes)
+ * before the first link is up.  Undone last one first, the drops go last.
+ */
+#ifndef ADIT_PLAN_PLAN_H
+#define ADIT_PLAN_PLAN_H
+
+#include "plan/step.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct error;
+struct profile;
+
+enum { PLAN_STEPS_MAX = 65536 };
+
+/* What must be known of the machine. */
+struct plan_environment {
+	/* Bytes of the largest outer packet towards the endpoint, route_get()'s
+	 * mtu on the host's side; 0: not known.
+	 */
+	uint32_t path_mtu;
+	/* The group, as numbered inside the user namespace that owns the network
+	 * namespace, whose members may ping.
+	 */
+	gid_t ping_gid;
+	bool has_ipv6; /* the kernel speaks it, and it is not disabled */
+};
+
+struct plan {
+	struct step *step; /* owned */
+	size_t n_steps;
+	uint32_t mtu; /* bytes of inner IP packet, as chosen */
+	/* AllowedIPs left out since the profile (or the kernel) has no address of
+	 * their family: worth a line of information.
+	 */
+	size_t n_ipv4_left_out;
+	size_t n_ipv6_left_out;
+};
+
+/* The network namespace of `adit run`, in move mode with a userspace tunnel.
+ * The profile is not kept.  -EINVAL: it cannot be done as written (no address,
+ * an MTU too small for IPv6); -E2BIG: more than PLAN_STEPS_MAX; -ENOMEM.
+ */
+int plan_run(const struct profile *profile, const struct plan_environment *environment,
+	     struct plan *ret, struct error *err);
+void plan_done(struct plan *plan); /* accepts a zeroed one; leaves it zeroed */
+
+#endif
