@@ -21,6 +21,10 @@
 
 struct crypto;
 
+struct crypto_key {
+	uint8_t byte[WG_KEY_LEN];
+};
+
 struct crypto *crypto_new(void);	 /* NULL: no memory, or the library refuses */
 void crypto_free(struct crypto *crypto); /* wipes; accepts NULL */
 
@@ -37,9 +41,9 @@ void crypto_hash(struct crypto *crypto, uint8_t ret[WG_HASH_LEN], const void *a,
 /* Keyed BLAKE2s with 16 bytes of output.  key_len: 1 to 32. */
 void crypto_mac(struct crypto *crypto, uint8_t ret[WG_MAC_LEN], const uint8_t *key, size_t key_len,
 		const void *bytes, size_t len);
-/* HMAC-BLAKE2s: 32 bytes.  key_len: at most 64. */
-void crypto_hmac(struct crypto *crypto, uint8_t ret[WG_HASH_LEN], const uint8_t *key,
-		 size_t key_len, const void *bytes, size_t len);
+/* HMAC-BLAKE2s under a key of 32 bytes; ret is apart from it. */
+void crypto_hmac(struct crypto *crypto, uint8_t ret[WG_HASH_LEN], const struct crypto_key *key,
+		 const void *bytes, size_t len);
 
 /* The whitepaper's KDF1, KDF2, KDF3: n results of 32 bytes, of which those
  * that are NULL do not count.  A result may be the key.
@@ -85,10 +89,6 @@ bool crypto_open_message(struct crypto *crypto, const struct crypto_message *mes
 void crypto_hchacha20(uint8_t ret[32], const uint8_t key[32], const uint8_t nonce[16]);
 
 /* ---- ChaCha20-Poly1305, transport data: one key, many packets ---- */
-
-struct crypto_key {
-	uint8_t byte[WG_KEY_LEN];
-};
 
 /* What is encrypted: head, body, then n_zeroes of padding. */
 struct crypto_plain {
