@@ -23,10 +23,10 @@ struct wall_time clock_wall(void)
 
 int instant_poll_ms(struct instant when, struct instant now)
 {
-	uint64_t ms;
+	uint64_t ns = instant_since(when, now);
+	uint64_t ms = ns / NS_PER_MS + (ns % NS_PER_MS != 0);
 
 	if (!instant_is_set(when))
 		return -1;
-	ms = (instant_since(when, now) + NS_PER_MS - 1) / NS_PER_MS;
 	return ms > INT_MAX ? INT_MAX : (int)ms;
 }

@@ -42,7 +42,9 @@ int error_at(struct error *err, const struct source_pos *pos, const char *format
 int error_errno(struct error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Puts context in front: "profile 'work': " + what.  Returns -err->code. */
+/* Puts context in front: "profile 'work': " + what.  Returns -err->code; with
+ * err NULL the code is not known here, and it is -EINVAL.
+ */
 int error_wrap(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void error_hint(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -107,11 +107,15 @@ int fd_write_file(const char *path, const char *text, struct error *err)
 {
 	AUTO_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
 	size_t len = strlen(text);
+	ssize_t n;
 
 	if (fd < 0)
 		return error_errno(err, errno, "cannot open '%s' for writing", path);
-	if (write(fd, text, len) != (ssize_t)len)
-		return error_errno(err, errno ? errno : EIO, "cannot write to '%s'", path);
+	n = write(fd, text, len);
+	if (n < 0)
+		return error_errno(err, errno, "cannot write to '%s'", path);
+	if ((size_t)n < len)
+		return error_errno(err, EIO, "cannot write all of it to '%s'", path);
 	return 0;
 }
 
@@ -172,6 +176,18 @@ int fd_send(int socket, const void *bytes, size_t len, const int *fds, size_t n_
 	return 0;
 }
 
+/* The kernel puts all descriptors of a message into one header. */
+static void take_rights(struct msghdr *message, int *fds, size_t *n_fds)
+{
+	for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
+	     header = CMSG_NXTHDR(message, header)) {
+		if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+			continue;
+		*n_fds = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(fds, CMSG_DATA(header), sizeof(int) * *n_fds);
+	}
+}
+
 ssize_t fd_receive(int socket, void *bytes, size_t len, int *fds, size_t *n_fds)
 {
 	union control control;
@@ -190,12 +206,11 @@ ssize_t fd_receive(int socket, void *bytes, size_t len, int *fds, size_t *n_fds)
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header;
-	     header = CMSG_NXTHDR(&message, header)) {
-		if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
-			continue;
-		*n_fds = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(fds, CMSG_DATA(header), sizeof(int) * *n_fds);
+	take_rights(&message, fds, n_fds);
+	if (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) {
+		while (*n_fds > 0)
+			(void)close(fds[--*n_fds]);
+		return -EMSGSIZE;
 	}
 	return n;
 }

@@ -28,7 +28,8 @@ int fd_read_file(const char *path, char *buffer, size_t size);
 /* One message of bytes with up to FD_PASS_MAX descriptors beside it, on a
  * SOCK_SEQPACKET or SOCK_STREAM socket.  Received descriptors are close-on-exec.
  * fd_receive() returns the bytes read (0: the other side has ended) and sets
- * *n_fds to how many descriptors came; the caller owns them.
+ * *n_fds to how many descriptors came; the caller owns them.  -EMSGSIZE: a
+ * message of more bytes or descriptors than there is room for; none is kept.
  */
 enum { FD_PASS_MAX = 8 };
 int fd_send(int socket, const void *bytes, size_t len, const int *fds, size_t n_fds);

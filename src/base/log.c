@@ -3,10 +3,14 @@
 #include "base/error.h"
 #include "base/text.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+/* A path of PATH_MAX, a text and a hint always fit. */
+enum { LINE_LEN = PATH_MAX + 1024 };
 
 static enum log_level sink_level = LOG_LEVEL_INFO;
 static const char *sink_prefix = "adit: ";
@@ -31,24 +35,40 @@ bool log_use_color(void)
 	return isatty(STDERR_FILENO) && !getenv("NO_COLOR");
 }
 
-/* One write(2) a line, so that processes that share stderr do not mix lines. */
+/* One write(2), so that processes that share stderr do not mix lines.  Text may
+ * come from a file or a remote party: what would steer the terminal is shown as
+ * '?'.  Bytes from 0x80 are left alone, since they are UTF-8.
+ */
+static void emit(struct text *text)
+{
+	for (size_t i = 0; i < text->len; i++) {
+		unsigned char c = (unsigned char)text->at[i];
+
+		if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f)
+			text->at[i] = '?';
+	}
+	if (text->is_truncated)
+		text->at[text->len - 1] = '\n';
+	if (write(STDERR_FILENO, text->at, text->len) < 0)
+		return; /* nowhere left to say so */
+}
+
 __attribute__((format(printf, 2, 0))) static void put(const char *tag, const char *format,
 						      va_list args)
 {
-	char body[768];
-	char line[1024];
+	char body[LINE_LEN];
+	char line[LINE_LEN];
 	struct text text;
 
 	(void)vsnprintf(body, sizeof(body), format, args);
 	text_init(&text, line, sizeof(line));
 	text_add(&text, "%s%s%s\n", sink_prefix, tag, body);
-	if (write(STDERR_FILENO, line, text.len) < 0)
-		return; /* nowhere left to say so */
+	emit(&text);
 }
 
 void log_error(const struct error *err)
 {
-	char line[1024];
+	char line[LINE_LEN];
 	struct text text;
 
 	text_init(&text, line, sizeof(line));
@@ -61,8 +81,7 @@ void log_error(const struct error *err)
 	text_add(&text, "error: %s\n", err->what);
 	if (err->hint[0] != '\0')
 		text_add(&text, "hint: %s\n", err->hint);
-	if (write(STDERR_FILENO, line, text.len) < 0)
-		return;
+	emit(&text);
 }
 
 void log_warn(const char *format, ...)

@@ -25,7 +25,12 @@ void log_set_prefix(const char *prefix);
 /* Colour on a terminal, unless NO_COLOR is set. */
 bool log_use_color(void);
 
-/* The error's place, text and hint. */
+/* The error's place, text and hint.
+ *
+ * All of these write once, and cut what is longer than a path and a few
+ * sentences.  Control characters are shown as '?': text may come from a file or
+ * from afar.
+ */
 void log_error(const struct error *err);
 void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -6,13 +6,15 @@
 #include <unistd.h>
 
 struct source {
-	int fd; /* -1: free */
+	int fd;	     /* -1: free */
+	uint64_t id; /* of this addition: an event for an earlier one is stale */
 	loop_handler handler;
 	void *context;
 };
 
 struct loop {
 	int epoll;
+	uint64_t last_id;
 	struct source source[LOOP_SOURCES_MAX];
 };
 
@@ -48,11 +50,21 @@ static struct source *find(struct loop *loop, int fd)
 	return NULL;
 }
 
+static struct source *find_id(struct loop *loop, uint64_t id)
+{
+	for (size_t i = 0; i < LOOP_SOURCES_MAX; i++)
+		if (loop->source[i].fd >= 0 && loop->source[i].id == id)
+			return &loop->source[i];
+	return NULL;
+}
+
 int loop_add(struct loop *loop, int fd, uint32_t events, loop_handler handler, void *context)
 {
-	struct epoll_event event = {.events = events, .data.fd = fd};
+	struct epoll_event event = {.events = events, .data.u64 = loop->last_id + 1};
 	struct source *source;
 
+	if (fd < 0)
+		return -EBADF;
 	if (find(loop, fd))
 		return -EEXIST;
 	source = find(loop, -1);
@@ -60,7 +72,13 @@ int loop_add(struct loop *loop, int fd, uint32_t events, loop_handler handler, v
 		return -ENOSPC;
 	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
 		return -errno;
-	*source = (struct source){.fd = fd, .handler = handler, .context = context};
+	loop->last_id++;
+	*source = (struct source){
+		.fd = fd,
+		.id = loop->last_id,
+		.handler = handler,
+		.context = context,
+	};
 	return 0;
 }
 
@@ -82,8 +100,10 @@ int loop_turn(struct loop *loop, struct instant deadline)
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
 	for (int i = 0; i < n; i++) {
-		/* looked up anew: an earlier handler may have removed it */
-		struct source *source = find(loop, event[i].data.fd);
+		/* looked up anew: an earlier handler may have removed it, and
+		 * added another under the same number
+		 */
+		struct source *source = find_id(loop, event[i].data.u64);
 		int r;
 
 		if (!source)

@@ -35,11 +35,12 @@ void *secret_new(size_t size)
 
 void secret_free(void *secret)
 {
-	struct secret_head *head = (struct secret_head *)secret - 1;
+	struct secret_head *head;
 	size_t mapped;
 
 	if (!secret)
 		return;
+	head = (struct secret_head *)secret - 1;
 	mapped = head->mapped;
 	if (mapped == 0) /* a child's wiped copy: the size went with it */
 		return;

@@ -1,16 +1,409 @@
-/* Mirrors src/base/fd.c */
+/* Mirrors src/base/fd.c, and base/cleanup.h, which has no source of its own. */
 #include "cmocka_all.h"
 
+#include "base/cleanup.h"
+#include "base/error.h"
 #include "base/fd.h"
+#include "base/secret.h"
 
-static void test_placeholder(void **state)
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* A file without a name that holds `len` bytes of a pattern. */
+static int make_file(size_t len)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < len; i++) {
+		char c = (char)('a' + i % 26);
+
+		assert_int_equal(write(fd, &c, 1), 1);
+	}
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	return fd;
+}
+
+static void make_pair(int type, int ends[2])
+{
+	assert_int_equal(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends), 0);
+}
+
+static void close_pair(const int ends[2])
+{
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+}
+
+static void test_owned_descriptor_is_closed_at_the_end_of_its_scope(void **state)
+{
+	int seen;
+
+	(void)state;
+	{
+		AUTO_FD int fd = make_file(0);
+
+		seen = fd;
+		assert_true(is_open(seen));
+	}
+	assert_false(is_open(seen));
+}
+
+static void test_descriptor_given_away_stays_open(void **state)
+{
+	int given;
+
+	(void)state;
+	{
+		AUTO_FD int fd = make_file(0);
+
+		given = take_fd(&fd);
+		assert_int_equal(fd, -1);
+	}
+	assert_true(is_open(given));
+	(void)close(given);
+}
+
+static void test_pointer_given_away_is_not_freed(void **state)
+{
+	char *given;
+
+	(void)state;
+	{
+		AUTO_FREE char *text = strdup("kept");
+
+		given = take_ptr(text);
+		assert_null(text);
+	}
+	assert_string_equal(given, "kept");
+	free(given);
+}
+
+static void read_all_of(size_t len, enum fd_memory memory)
+{
+	AUTO_FD int fd = make_file(len);
+	size_t got = 0;
+	char *text = NULL;
+
+	assert_int_equal(fd_read_all(fd, len, memory, &text, &got), 0);
+	assert_int_equal(got, len);
+	assert_int_equal(text[len], '\0');
+	for (size_t i = 0; i < len; i++)
+		assert_int_equal(text[i], 'a' + i % 26);
+	if (memory == FD_SECRET)
+		secret_free(text);
+	else
+		free(text);
+}
+
+/* 4094 to 4096 and twice that: the sizes at which the buffer grows. */
+static void test_whole_file_is_read_whatever_its_size(void **state)
+{
+	static const size_t sizes[] = {0, 1, 4094, 4095, 4096, 4097, 8191, 8192, 20000};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		read_all_of(sizes[i], FD_PLAIN);
+		read_all_of(sizes[i], FD_SECRET);
+	}
+}
+
+static void test_file_larger_than_allowed_is_refused(void **state)
+{
+	static const enum fd_memory memories[] = {FD_PLAIN, FD_SECRET};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		AUTO_FD int fd = make_file(5000);
+		char *text = NULL;
+		size_t len = 0;
+
+		assert_int_equal(fd_read_all(fd, 4999, memories[i], &text, &len), -EFBIG);
+		assert_null(text);
+		assert_int_equal(len, 0);
+	}
+}
+
+static void test_failure_to_read_is_reported(void **state)
+{
+	AUTO_FD int directory = open("/", O_RDONLY | O_CLOEXEC);
+	char *text = NULL;
+	char byte;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(fd_read_all(directory, 10, FD_PLAIN, &text, &len), -EISDIR);
+	assert_int_equal(fd_read_all(-1, 10, FD_SECRET, &text, &len), -EBADF);
+	assert_null(text);
+	assert_int_equal(fd_read_exact(directory, &byte, 1), -EISDIR);
+	assert_int_equal(fd_write_all(-1, "x", 1), -EBADF);
+}
+
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
+/* Writes more than a pipe holds, so that writing blocks and comes short; a
+ * signal every millisecond interrupts both sides.
+ */
+static void test_long_transfer_survives_signals_and_short_counts(void **state)
+{
+	enum { LEN = 1 << 20 };
+	const struct sigaction action = {.sa_handler = on_alarm};
+	static uint8_t out[LEN];
+	static uint8_t in[LEN];
+	int ends[2];
+	pid_t child;
+	int status;
+
+	(void)state;
+	for (size_t i = 0; i < LEN; i++)
+		out[i] = (uint8_t)(i * 7 + i / 256);
+	make_pair(SOCK_STREAM, ends);
+	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		(void)ualarm(1000, 1000);
+		_exit(fd_write_all(ends[0], out, LEN) == 0 ? 0 : 1);
+	}
+	(void)close(ends[0]);
+	(void)ualarm(1000, 1000);
+	assert_int_equal(fd_read_exact(ends[1], in, LEN), 0);
+	(void)ualarm(0, 0);
+	assert_memory_equal(in, out, LEN);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	(void)close(ends[1]);
+}
+
+static void test_other_side_that_ends_early_is_a_reset(void **state)
+{
+	char bytes[4];
+	int ends[2];
+
+	(void)state;
+	make_pair(SOCK_STREAM, ends);
+	assert_int_equal(fd_write_all(ends[0], "abc", 3), 0);
+	assert_int_equal(shutdown(ends[0], SHUT_WR), 0);
+	assert_int_equal(fd_read_exact(ends[1], bytes, 4), -ECONNRESET);
+	close_pair(ends);
+}
+
+static void test_short_file_is_written_in_one_go(void **state)
+{
+	AUTO_FD int fd = make_file(0);
+	char path[64];
+	char text[16];
+	struct error err;
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_int_equal(fd_write_file(path, "0 1000 1\n", &err), 0);
+	assert_int_equal(fd_read_file(path, text, sizeof(text)), 0);
+	assert_string_equal(text, "0 1000 1\n");
+}
+
+static void test_file_that_cannot_be_written_is_named(void **state)
+{
+	struct error err;
+
+	(void)state;
+	assert_int_equal(fd_write_file("/proc/self/nothing", "x", &err), -ENOENT);
+	assert_non_null(strstr(err.what, "'/proc/self/nothing'"));
+	assert_int_equal(fd_write_file("/dev/full", "x", &err), -ENOSPC);
+	assert_non_null(strstr(err.what, "'/dev/full'"));
+	assert_int_equal(fd_write_file("/dev/full", "x", NULL), -ENOSPC);
+}
+
+static void test_short_file_is_read_up_to_its_buffer(void **state)
+{
+	AUTO_FD int fd = make_file(100);
+	char path[64];
+	char text[11];
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_int_equal(fd_read_file(path, text, sizeof(text)), 0);
+	assert_string_equal(text, "abcdefghij");
+	assert_int_equal(fd_read_file("/proc/self/nothing", text, sizeof(text)), -ENOENT);
+	assert_int_equal(fd_read_file("/", text, sizeof(text)), -EISDIR);
+}
+
+/* Sends `n` copies of one file's descriptor with "hello" over the pair. */
+static int send_files(int socket, size_t n)
+{
+	AUTO_FD int file = make_file(3);
+	int fds[FD_PASS_MAX + 1];
+
+	for (size_t i = 0; i < FD_PASS_MAX + 1; i++)
+		fds[i] = file;
+	return fd_send(socket, "hello", 5, fds, n);
+}
+
+static void pass_over(int type, size_t n)
+{
+	int fds[FD_PASS_MAX];
+	char bytes[16];
+	size_t n_fds = 99;
+	int ends[2];
+
+	make_pair(type, ends);
+	assert_int_equal(send_files(ends[0], n), 0);
+	assert_int_equal(fd_receive(ends[1], bytes, sizeof(bytes), fds, &n_fds), 5);
+	assert_memory_equal(bytes, "hello", 5);
+	assert_int_equal(n_fds, n);
+	for (size_t i = 0; i < n_fds; i++) {
+		char text[4] = "";
+
+		assert_int_equal(fcntl(fds[i], F_GETFD), FD_CLOEXEC);
+		assert_int_equal(pread(fds[i], text, 3, 0), 3);
+		assert_string_equal(text, "abc");
+		(void)close(fds[i]);
+	}
+	close_pair(ends);
+}
+
+static void test_descriptors_pass_over_both_kinds_of_socket(void **state)
 {
 	(void)state;
+	for (size_t n = 0; n <= FD_PASS_MAX; n++) {
+		pass_over(SOCK_SEQPACKET, n);
+		pass_over(SOCK_STREAM, n);
+	}
+}
+
+static void test_more_descriptors_than_fit_are_not_sent(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	make_pair(SOCK_SEQPACKET, ends);
+	assert_int_equal(send_files(ends[0], FD_PASS_MAX + 1), -EINVAL);
+	close_pair(ends);
+}
+
+static void test_end_of_the_other_side_is_zero_bytes(void **state)
+{
+	int fds[FD_PASS_MAX];
+	size_t n_fds = 99;
+	char bytes[4];
+	int ends[2];
+
+	(void)state;
+	make_pair(SOCK_SEQPACKET, ends);
+	(void)close(ends[0]);
+	assert_int_equal(fd_receive(ends[1], bytes, sizeof(bytes), fds, &n_fds), 0);
+	assert_int_equal(n_fds, 0);
+	assert_int_equal(fd_send(ends[1], "x", 1, NULL, 0), -EPIPE);
+	(void)close(ends[1]);
+	assert_int_equal(fd_receive(-1, bytes, sizeof(bytes), fds, &n_fds), -EBADF);
+}
+
+/* Half a request must not be acted on, and its descriptors not be left open. */
+static void test_message_longer_than_the_buffer_is_refused_with_its_descriptors(void **state)
+{
+	int fds[FD_PASS_MAX];
+	size_t n_fds = 99;
+	char bytes[4];
+	int ends[2];
+	int next;
+
+	(void)state;
+	make_pair(SOCK_SEQPACKET, ends);
+	assert_int_equal(send_files(ends[0], 2), 0);
+	next = make_file(0);
+	(void)close(next);
+	assert_int_equal(fd_receive(ends[1], bytes, sizeof(bytes), fds, &n_fds), -EMSGSIZE);
+	assert_int_equal(n_fds, 0);
+	assert_false(is_open(next));
+	assert_false(is_open(next + 1));
+	close_pair(ends);
+}
+
+/* The sender's own limit is not to be trusted. */
+static void test_message_with_too_many_descriptors_is_refused(void **state)
+{
+	enum { N = FD_PASS_MAX + 4 };
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int) * N)];
+	} control = {0};
+	struct iovec part = {.iov_base = (char[]){'x'}, .iov_len = 1};
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space),
+	};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	int fds[FD_PASS_MAX];
+	size_t n_fds = 99;
+	char byte;
+	int ends[2];
+
+	(void)state;
+	make_pair(SOCK_SEQPACKET, ends);
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int) * N);
+	for (size_t i = 0; i < N; i++)
+		memcpy(CMSG_DATA(header) + i * sizeof(int), &ends[0], sizeof(int));
+	assert_int_equal(sendmsg(ends[0], &message, 0), 1);
+	assert_int_equal(fd_receive(ends[1], &byte, 1, fds, &n_fds), -EMSGSIZE);
+	assert_int_equal(n_fds, 0);
+	close_pair(ends);
+}
+
+static void test_flags_are_set_and_cleared(void **state)
+{
+	AUTO_FD int fd = make_file(0);
+
+	(void)state;
+	assert_int_equal(fd_set_nonblocking(fd), 0);
+	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	assert_int_equal(fd_set_cloexec(fd, 0), 0);
+	assert_int_equal(fcntl(fd, F_GETFD), 0);
+	assert_int_equal(fd_set_cloexec(fd, 1), 0);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fd_set_nonblocking(-1), -EBADF);
+	assert_int_equal(fd_set_cloexec(-1, 1), -EBADF);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_placeholder)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_owned_descriptor_is_closed_at_the_end_of_its_scope),
+		cmocka_unit_test(test_descriptor_given_away_stays_open),
+		cmocka_unit_test(test_pointer_given_away_is_not_freed),
+		cmocka_unit_test(test_whole_file_is_read_whatever_its_size),
+		cmocka_unit_test(test_file_larger_than_allowed_is_refused),
+		cmocka_unit_test(test_failure_to_read_is_reported),
+		cmocka_unit_test(test_long_transfer_survives_signals_and_short_counts),
+		cmocka_unit_test(test_other_side_that_ends_early_is_a_reset),
+		cmocka_unit_test(test_short_file_is_written_in_one_go),
+		cmocka_unit_test(test_file_that_cannot_be_written_is_named),
+		cmocka_unit_test(test_short_file_is_read_up_to_its_buffer),
+		cmocka_unit_test(test_descriptors_pass_over_both_kinds_of_socket),
+		cmocka_unit_test(test_more_descriptors_than_fit_are_not_sent),
+		cmocka_unit_test(test_end_of_the_other_side_is_zero_bytes),
+		cmocka_unit_test(
+			test_message_longer_than_the_buffer_is_refused_with_its_descriptors),
+		cmocka_unit_test(test_message_with_too_many_descriptors_is_refused),
+		cmocka_unit_test(test_flags_are_set_and_cleared),
+	};
 
 	return cmocka_run_group_tests_name("base/fd", tests, NULL, NULL);
 }
