@@ -1,0 +1,221 @@
+"""The lab itself: the small internet works, and its oracle sees what it must see."""
+
+import json
+import subprocess
+import time
+
+import pytest
+from lab import dnswire, internet, provider
+from lab.canaries import Canaries
+from lab.oracle import Oracle, is_wireguard
+
+
+def fetch(space, address):
+    host = f"[{address}]" if ":" in address else address
+    return json.loads(space.output("curl", "-sS", "-m", "5", f"http://{host}/"))["address"]
+
+
+def test_host_reaches_web_through_router_and_is_seen_with_its_address(shared_net):
+    assert fetch(shared_net.host, internet.WEB) == internet.ROUTER
+    assert fetch(shared_net.host, internet.WEB6) == internet.HOST6
+
+
+def test_host_and_lan_reach_each_other(shared_net):
+    assert fetch(shared_net.host, internet.LAN) == internet.HOST
+
+
+def test_names_are_answered_by_the_resolver_of_the_host(shared_net):
+    said = shared_net.host.output("dig", "+short", "whoami.test", "TXT").strip()
+    assert said == f'"host saw {internet.HOST}"'
+    assert "whoami.test" in shared_net.resolver.names()
+
+
+def test_small_internet_is_made_in_a_second_and_a_half_and_leaves_nothing():
+    start = time.monotonic()
+    net = internet.Internet()
+    took = time.monotonic() - start
+    net.close()
+    assert not any(space.exists() for space in net.spaces)
+    assert net.provider.process is None
+    assert took < 1.5
+
+
+class HostTunnel:
+    """wg-quick on the host itself, as people use it today."""
+
+    link = "wgq0"
+
+    def __init__(self, net):
+        self.net = net
+        self.conf = net.provider.write_conf(f"/run/lab/{self.link}.conf", owner=(0, 0), dns=None)
+
+    def __enter__(self):
+        self.net.host.run("env", "WG_QUICK_USERSPACE_IMPLEMENTATION=wireguard-go",
+                          "wg-quick", "up", str(self.conf))
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+        self.net.host.run("wg-quick", "down", str(self.conf), check=False)
+
+    def remove(self):
+        """wireguard-go ends when its link does."""
+        self.net.host.run("ip", "link", "del", self.link, check=False)
+
+
+def send_from_host(net, count=5):
+    text = ("import socket, sys, time\n"
+            "for a in sys.argv[2:]:\n"
+            "    s = socket.socket(socket.AF_INET6 if ':' in a else socket.AF_INET, 2)\n"
+            "    for i in range(int(sys.argv[1])):\n"
+            "        s.sendto(b'from the host', (a, 7)); time.sleep(.01)\n")
+    net.host.run("/usr/bin/python3", "-c", text, str(count), internet.WEB, internet.WEB6)
+
+
+def test_traffic_inside_a_tunnel_is_no_leak_but_is_one_when_the_tunnel_goes(net):
+    """The negative control: the usual set-up leaks, and the oracle says so."""
+    oracle = Oracle(net)
+    with HostTunnel(net) as tunnel:
+        send_from_host(net)
+        own = [p for p in oracle.leaks() if p.link == tunnel.link]
+        assert own, "the clear side of a tunnel on the host is a link of the host"
+        assert oracle.leaks() == own
+        assert oracle.kinds()["wireguard"] > 10
+        assert {seen.address for seen in net.udp.seen} == {provider.ADDRESS}
+        tunnel.remove()
+        send_from_host(net)
+    leaked = [p for p in oracle.leaks() if p.link == internet.UPLINK]
+    assert {p.dst for p in leaked if p.is_outgoing} == {internet.WEB, internet.WEB6}
+    assert len([p for p in leaked if p.is_outgoing]) >= 10
+    with pytest.raises(AssertionError, match="packets leaked"):
+        oracle.finish()
+
+
+def test_silence_is_no_proof_without_wireguard_packets(net):
+    with pytest.raises(AssertionError, match="WireGuard was hardly seen"):
+        Oracle(net).finish()
+
+
+def test_verdict_insists_on_traffic_that_was_offered(net):
+    with pytest.raises(AssertionError, match="only 3 of udp was offered"):
+        Oracle(net).finish(offered={"udp": 3}, least={"udp": 4}, wireguard=0)
+
+
+def test_verdict_insists_on_a_capture_that_began_before(net):
+    started = time.monotonic()
+    with pytest.raises(AssertionError, match="began after"):
+        Oracle(net).finish(started=started, wireguard=0)
+
+
+def test_verdict_insists_on_a_capture_that_lost_nothing(net):
+    oracle = Oracle(net)
+    oracle._captures[0]._lost = 1
+    with pytest.raises(AssertionError, match="lost packets"):
+        oracle.finish(wireguard=0)
+
+
+def test_lookup_of_the_endpoint_is_no_leak_and_any_other_is(net):
+    oracle = Oracle(net)
+    net.host.run("dig", "+short", provider.NAME)
+    assert not oracle.leaks()
+    assert oracle.kinds()["resolving"] >= 4
+    net.host.run("dig", "+short", "web.test")
+    assert oracle.leaks()
+    oracle.stop()
+
+
+def test_clear_datagram_to_the_endpoint_is_a_leak(net):
+    oracle = Oracle(net)
+    net.host.run("/usr/bin/python3", "-c", "import socket, sys; socket.socket(2, 2).sendto("
+                 f"b'hello in the clear', ('{provider.ADDRESS}', {provider.PORT}))")
+    assert oracle.leaks()
+    oracle.stop()
+
+
+def test_arp_for_anybody_but_the_gateway_is_a_leak(net):
+    oracle = Oracle(net)
+    net.host.run("ping", "-c1", "-W1", internet.GATEWAY)
+    assert not [p for p in oracle.leaks() if p.arp]
+    net.host.run("ping", "-c1", "-W1", internet.LAN)
+    assert [p for p in oracle.leaks() if p.arp]
+    oracle.stop()
+
+
+def test_declared_flow_of_the_test_itself_is_no_leak(net):
+    oracle = Oracle(net)
+    oracle.declare(internet.WEB, 80)
+    fetch(net.host, internet.WEB)
+    assert not oracle.leaks()
+    assert oracle.kinds()["declared"] > 6
+    oracle.stop()
+
+
+def test_fragments_and_multicast_of_the_host_are_leaks(net):
+    oracle = Oracle(net)
+    net.host.run("/usr/bin/python3", "-c",
+                 "import socket; s = socket.socket(2, 2); s.setsockopt(0, 10, 0)\n"
+                 f"s.sendto(bytes(4000), ('{internet.WEB}', 7))\n"
+                 "s.sendto(b'x', ('239.1.2.3', 5000))")
+    leaks = [p for p in oracle.leaks() if p.is_outgoing]
+    assert {p.fragment_offset for p in leaks if p.dst == internet.WEB} == {0, 1480, 2960}
+    assert any(p.dst == "239.1.2.3" for p in leaks)
+    oracle.stop()
+
+
+def test_wireguard_is_told_by_its_form():
+    assert is_wireguard(b"\1\0\0\0" + bytes(144))
+    assert is_wireguard(b"\4\0\0\0" + bytes(28))
+    assert not is_wireguard(b"\1\0\0\0" + bytes(145))
+    assert not is_wireguard(b"\4\0\0\0" + bytes(29))
+    assert not is_wireguard(b"hello" * 20)
+    assert not is_wireguard(b"")
+
+
+def test_canaries_sing_for_the_host_and_tell_of_a_visitor(net):
+    with Canaries(net, ["/run/docker.sock", "@lab-canary"]) as canaries:
+        canaries.check()
+        assert set(canaries.visited()) == {"/run/docker.sock", "@lab-canary"}
+        with pytest.raises(AssertionError, match="were reached"):
+            canaries.check()
+
+
+def test_provider_comes_back_after_a_crash_and_at_its_other_address(net):
+    net.provider.kill()
+    net.provider.start()
+    net.provider.move()
+    assert net.zone[provider.NAME] == [provider.OTHER]
+    net.host.run("ping", "-c1", "-W2", provider.OTHER)
+    assert net.host.run("ping", "-c1", "-W1", provider.ADDRESS, check=False).returncode
+
+
+def test_troubles_of_the_provider_look_different_from_the_host(net):
+    """Refused by ICMP, or silence."""
+    probe = ("import socket, sys\ns = socket.socket(2, 2); s.settimeout(.5)\n"
+             f"s.connect(('{provider.ADDRESS}', {provider.PORT})); s.send(b'x'); s.recv(9)")
+
+    def error():
+        done = net.host.run("/usr/bin/python3", "-c", probe, check=False)
+        return done.stderr.strip().splitlines()[-1]
+
+    net.provider.drop()
+    assert "timed out" in error()
+    net.provider.refuse()
+    assert "No route to host" in error() or "Permission" in error()
+    net.provider.pass_all()
+    net.provider.kill()
+    assert "refused" in error()
+
+
+def test_dns_messages_are_read_back_as_written():
+    query = dnswire.query("a.b.test", dnswire.AAAA)
+    assert dnswire.read_question(query) == ("a.b.test", dnswire.AAAA)
+    answer = dnswire.reply(query, ["fd00::1"])
+    assert dnswire.read_answered_name(answer) == "a.b.test"
+    assert dnswire.read_question(b"nonsense") is None
+
+
+def test_sandbox_is_out_of_reach_of_the_machine():
+    """Only loopback, and a /run of its own."""
+    links = json.loads(subprocess.check_output(["ip", "-j", "link"]))
+    assert [link["ifname"] for link in links] == ["lo"]
+    assert "netns" in subprocess.check_output(["ls", "/run"], text=True)
