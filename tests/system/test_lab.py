@@ -8,6 +8,8 @@ import pytest
 from lab import dnswire, internet, provider
 from lab.canaries import Canaries
 from lab.oracle import Oracle, is_wireguard
+from lab.packets import TCP, UDP
+from lab.traffic import ORDINARY, PRIVILEGED, Traffic
 
 
 def fetch(space, address):
@@ -219,3 +221,38 @@ def test_sandbox_is_out_of_reach_of_the_machine():
     links = json.loads(subprocess.check_output(["ip", "-j", "link"]))
     assert [link["ifname"] for link in links] == ["lo"]
     assert "netns" in subprocess.check_output(["ls", "/run"], text=True)
+
+
+LEFT_OPEN = {  # kind of traffic: what its packets look like on the uplink of an unprotected host
+    "tcp": lambda p: (p.dst, p.protocol, p.dport) == (internet.WEB, TCP, 7),
+    "tcp6": lambda p: (p.dst, p.protocol, p.dport) == (internet.WEB6, TCP, 7),
+    "tcp-lan": lambda p: (p.dst, p.dport) == (internet.LAN, 80),
+    "udp": lambda p: (p.dst, p.protocol, p.payload) == (internet.WEB, UDP, b"from inside"),
+    "udp6": lambda p: (p.dst, p.protocol, p.payload) == (internet.WEB6, UDP, b"from inside"),
+    "udp-lan": lambda p: (p.dst, p.protocol, p.dport) == (internet.LAN, UDP, 7),
+    "udp-metadata": lambda p: p.dst == "169.254.169.254",
+    "udp-endpoint": lambda p: (p.dst, p.dport) == (provider.ADDRESS, provider.PORT),
+    "icmp": lambda p: (p.dst, p.icmp_type) == (internet.WEB, 8),
+    "icmp6": lambda p: (p.dst, p.icmp_type) == (internet.WEB6, 128),
+    "dns": lambda p: (p.dst, p.dport) == (internet.GATEWAY, 53),
+    "dns-fixed": lambda p: (p.dst, p.dport) == (internet.DNS, 53),
+    "multicast": lambda p: p.dst == "239.1.2.3",
+    "multicast6": lambda p: p.dst == "ff02::fb",
+    "broadcast": lambda p: p.dst == "255.255.255.255",
+    "fragment": lambda p: p.dst == internet.WEB and p.later_fragment,
+    "fragment6": lambda p: p.dst == internet.WEB6 and p.later_fragment,
+    "raw": lambda p: p.src == provider.CLIENT,
+    "raw6": lambda p: (p.dst, p.protocol) == (internet.WEB6, 253),
+    "packet": lambda p: p.src == provider.CLIENT6,
+}
+
+
+def test_every_kind_of_traffic_is_caught_when_nothing_confines_it(net):
+    oracle, traffic = Oracle(net), Traffic(seconds=2)
+    net.host.run(*traffic.command)
+    leaks = [p for p in oracle.leaks() if p.link == internet.UPLINK and p.is_outgoing]
+    missed = [kind for kind, is_it in LEFT_OPEN.items() if not any(map(is_it, leaks))]
+    assert not missed, traffic.counts()
+    attempts = traffic.counts()["attempts"]
+    assert all(attempts[kind] > 1 for kind in ORDINARY + PRIVILEGED), attempts
+    oracle.stop()

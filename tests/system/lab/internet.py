@@ -66,12 +66,13 @@ class Internet:
                          net__ipv6__conf__all__accept_dad=0)
         for space in (self.router, self.core, self.provider_ns):
             space.sysctl(net__ipv4__ip_forward=1, net__ipv6__conf__all__forwarding=1)
-        netns._run("ip", "-batch", "-", input=self._veth(self.host, UPLINK, self.router, "p-host")
+        self.host.sysctl(net__ipv4__ping_group_range="0 2147483647")
+        netns.batch("ip", "-batch", "-", input=self._veth(self.host, UPLINK, self.router, "p-host")
                    + self._veth(self.lan, "eth0", self.router, "p-lan")
                    + self._veth(self.router, "wan", self.core, "c-router")
                    + self._veth(self.provider_ns, "eth0", self.core, "c-provider")
                    + self._veth(self.far, "eth0", self.core, "c-far"))
-        self.router.ip(_up("p-host", "p-lan") + "link add br0 type bridge\n"
+        self.router.ip(_up("p-host", "p-lan") + "link add br0 type bridge mcast_snooping 0\n"
                        "link set p-host master br0\nlink set p-lan master br0\n"
                        + _link("br0", f"{GATEWAY}/24", f"{GATEWAY6}/64")
                        + _link("wan", f"{ROUTER}/24", "2001:db8:51::2/64")

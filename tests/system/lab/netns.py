@@ -76,7 +76,7 @@ class Netns:
 
     def ip(self, text):
         """Lines for ip(8), one process for all."""
-        _run("ip", "-n", self.name, "-batch", "-", input=text)
+        batch("ip", "-n", self.name, "-batch", "-", input=text)
 
     def nft(self, text):
         self.run("nft", "-f", "-", input=text)
@@ -89,17 +89,17 @@ class Netns:
         return os.path.exists(self.path)
 
 
-def _run(*argv, input):
+def batch(*argv, input):
     done = subprocess.run(argv, input=input, text=True, capture_output=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(argv)}: {done.stderr.strip()}\n{input}")
 
 
 def create(names):
-    _run("ip", "-batch", "-", input="".join(f"netns add {name}\n" for name in names))
+    batch("ip", "-batch", "-", input="".join(f"netns add {name}\n" for name in names))
     return [Netns(name) for name in names]
 
 
 def delete(spaces):
     names = [space.name for space in spaces if space.exists()]
-    _run("ip", "-batch", "-", input="".join(f"netns del {name}\n" for name in names))
+    batch("ip", "-batch", "-", input="".join(f"netns del {name}\n" for name in names))

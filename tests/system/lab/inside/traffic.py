@@ -125,20 +125,33 @@ def send_multicast(kind):
                  options=[(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 4)])
 
 
+def on_each(items, action):
+    """All are tried; the last failure is raised."""
+    failed = None
+    for item in items:
+        try:
+            action(item)
+        except OSError as e:
+            failed = e
+    if failed:
+        raise failed
+
+
 def send_multicast6(kind):
-    for index, _ in socket.if_nameindex():
-        send_udp(kind, "ff02::fb", 5353, wants_reply=False,
-                 options=[(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)])
+    on_each(socket.if_nameindex(), lambda link: send_udp(
+        kind, "ff02::fb", 5353, wants_reply=False,
+        options=[(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, link[0])]))
 
 
 def join_multicast(kind):
     """IGMP and MLD are sent by the kernel, on every link."""
-    for _, link in socket.if_nameindex():
+    def join(link):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            group = struct.pack("4s4si", socket.inet_aton("239.1.2.3"), bytes(4),
-                                socket.if_nametoindex(link))
+            group = struct.pack("4s4si", socket.inet_aton("239.1.2.3"), bytes(4), link[0])
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
             counts["sent"][kind] += 1
+
+    on_each(socket.if_nameindex(), join)
 
 
 def send_broadcast(kind):
@@ -155,15 +168,9 @@ def send_fragments(kind, address):
 def bind_devices(kind):
     """Each link there is, and the names that the host's links have."""
     links = {name for _, name in socket.if_nameindex()} | set(targets["host_links"])
-    failed = None
-    for link in sorted(links):
-        try:
-            send_udp(kind, targets["web"], 7, wants_reply=False,
-                     options=[(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, link.encode())])
-        except OSError as e:
-            failed = e
-    if failed:
-        raise failed
+    on_each(sorted(links), lambda link: send_udp(
+        kind, targets["web"], 7, wants_reply=False,
+        options=[(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, link.encode())]))
 
 
 def send_marked(kind):
@@ -202,13 +209,17 @@ def send_raw6(kind):
 
 def send_packet(kind):
     """Past routing and the output hook: into each link's driver."""
-    for _, link in socket.if_nameindex():
+    data = ((ETH_P_IP, ipv4_packet(targets["client"], targets["web"])),
+            (ETH_P_IP, ipv4_packet(targets["host"], targets["lan"])),
+            (ETH_P_IPV6, ipv6_packet(targets["client6"], targets["web6"])))
+
+    def send(each):
+        link, (ethertype, packet) = each
         with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM) as sock:
-            for ethertype, data in ((ETH_P_IP, ipv4_packet(targets["client"], targets["web"])),
-                                    (ETH_P_IP, ipv4_packet(targets["host"], targets["lan"])),
-                                    (ETH_P_IPV6, ipv6_packet(targets["client6"], targets["web6"]))):
-                sock.sendto(data, (link, ethertype))
-                counts["sent"][kind] += 1
+            sock.sendto(packet, (link, ethertype))
+            counts["sent"][kind] += 1
+
+    on_each([(name, packet) for _, name in socket.if_nameindex() for packet in data], send)
 
 
 def in_child(kind, flags):
