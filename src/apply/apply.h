@@ -31,7 +31,6 @@ void host_done(struct host *host); /* accepts a zeroed one and one done already 
  *        crash, when nobody knows whether apply had run.
  */
 struct step_ops {
-	const char *name; /* "route.add": in errors */
 	int (*apply)(const struct step *step, struct host *host, struct error *err);
 	int (*undo)(const struct step *step, struct host *host, struct error *err);
 };

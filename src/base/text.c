@@ -83,6 +83,26 @@ bool text_starts_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+static bool is_link_name_character(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '.' || c == '-';
+}
+
+bool text_is_link_name(const char *text, size_t len)
+{
+	enum { LINK_NAME_MAX = 15 }; /* IFNAMSIZ - 1 */
+
+	if (len == 0 || len > LINK_NAME_MAX || text[0] == '-')
+		return false;
+	if (text[0] == '.' && (len == 1 || (len == 2 && text[1] == '.')))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!is_link_name_character(text[i]))
+			return false;
+	return true;
+}
+
 unsigned int text_distance(const char *a, size_t a_len, const char *b)
 {
 	uint8_t row[64];

@@ -29,6 +29,12 @@ bool text_to_u64_any_base(const char *text, size_t len, uint64_t max, uint64_t *
 bool text_equal_nocase(const char *a, size_t a_len, const char *b);
 bool text_starts_with(const char *text, const char *prefix);
 
+/* A name that may be a link's and may stand in any text that is made of it, nft's
+ * included: [A-Za-z0-9_.-]{1,15}, not "." or "..", no leading '-'.  The kernel
+ * takes more, a final '*' for one, which nft reads as a wildcard.
+ */
+bool text_is_link_name(const char *text, size_t len);
+
 /* Single-character edits between two words, cut off at 255: for "did you mean". */
 unsigned int text_distance(const char *a, size_t a_len, const char *b);
 

@@ -9,7 +9,7 @@
 struct error;
 struct nlsock;
 
-struct ifaddr {
+struct link_address {
 	uint32_t index; /* of the link */
 	struct prefix address;
 };
@@ -18,11 +18,11 @@ struct ifaddr {
  * usable at once (IFA_F_NODAD): nobody else can have it on a tunnel.
  * -EEXIST: the link has it.
  */
-int ifaddr_add(struct nlsock *sock, const struct ifaddr *ifaddr, struct error *err);
+int ifaddr_add(struct nlsock *sock, const struct link_address *ifaddr, struct error *err);
 /* -EADDRNOTAVAIL: the link has it not; -ENODEV: no link. */
-int ifaddr_delete(struct nlsock *sock, const struct ifaddr *ifaddr, struct error *err);
+int ifaddr_delete(struct nlsock *sock, const struct link_address *ifaddr, struct error *err);
 
-typedef int (*ifaddr_each)(void *context, const struct ifaddr *ifaddr);
+typedef int (*ifaddr_each)(void *context, const struct link_address *ifaddr);
 int ifaddr_dump(struct nlsock *sock, ifaddr_each each, void *context, struct error *err);
 
 #endif

@@ -11,7 +11,7 @@ struct error;
  * caller's user id is not 0, CAP_NET_ADMIN and nothing else across execve(2).
  *
  * -ENOENT: no nft on this machine; -EINVAL: nft refused, the text is its own
- * words; -EPERM: not allowed.
+ * words; -EPERM: not allowed; -EEXIST: the text creates what there is.
  */
 int nft_apply(const char *ruleset, struct error *err);
 

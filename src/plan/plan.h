@@ -2,8 +2,9 @@
  * must be done.  Pure: no system calls, nothing but its arguments.
  *
  * The order is a promise: what drops everything stands before the first link
- * exists, and what lets nothing out by another way (the unreachable routes)
- * before the first link is up.  Undone last one first, the drops go last.
+ * is made, the settings of new links before the first new one, the unreachable
+ * routes before the tunnel is up.  A route needs its link up, so the tunnel's
+ * come last.  Undone last one first, the drops go last.
  */
 #ifndef ADIT_PLAN_PLAN_H
 #define ADIT_PLAN_PLAN_H

@@ -2,8 +2,12 @@
 #ifndef ADIT_PLAN_PRINT_H
 #define ADIT_PLAN_PRINT_H
 
-struct step;
+#include "plan/step.h"
+
 struct text;
+
+/* "route.add": in plans and errors. */
+const char *print_kind(enum step_kind kind);
 
 /* One line without its end: "route add 0.0.0.0/0 dev wg0". */
 void print_step(const struct step *step, struct text *text);

@@ -1,0 +1,287 @@
+#include "plan/plan.h"
+
+#include "base/error.h"
+#include "config/profile.h"
+#include "plan/mtu.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Settings of the whole namespace or of the links that are still to be made.
+ * A new namespace takes IPv4's from the host's (net.core.devconf_inherit_init_net),
+ * whatever they are, so what matters is written also where the kernel's own
+ * default would do.
+ *
+ * "all" is written where the kernel looks at it together with the link's; where
+ * it does not, "default" alone is what counts.  lo is left alone: it hears
+ * only what the namespace says.
+ */
+struct setting {
+	const char *path;
+	const char *value;
+};
+
+static const struct setting ipv4_settings[] = {
+	/* nobody's router, and nobody's to be told about routes (RFC 1812 section 5.2.7.2) */
+	{"net/ipv4/conf/all/forwarding", "0"},
+	{"net/ipv4/conf/all/accept_redirects", "0"},
+	{"net/ipv4/conf/default/accept_redirects", "0"},
+	{"net/ipv4/conf/all/send_redirects", "0"},
+	{"net/ipv4/conf/default/send_redirects", "0"},
+	{"net/ipv4/conf/all/accept_source_route", "0"},
+	{"net/ipv4/conf/default/accept_source_route", "0"},
+	/* 127/8 and our own addresses never come from a link (RFC 1122 section 3.2.1.3) */
+	{"net/ipv4/conf/all/route_localnet", "0"},
+	{"net/ipv4/conf/default/route_localnet", "0"},
+	{"net/ipv4/conf/all/accept_local", "0"},
+	{"net/ipv4/conf/default/accept_local", "0"},
+};
+
+static const struct setting ipv6_settings[] = {
+	{"net/ipv6/conf/all/forwarding", "0"},
+	/* No address, route or MTU from anybody's advertisement (RFC 4861, RFC 4862). */
+	{"net/ipv6/conf/default/accept_ra", "0"},
+	{"net/ipv6/conf/default/autoconf", "0"},
+	{"net/ipv6/conf/default/accept_redirects", "0"},
+	{"net/ipv6/conf/default/accept_source_route", "0"},
+	/* 1: no link-local address of the kernel's own making, so nothing is sent with one */
+	{"net/ipv6/conf/default/addr_gen_mode", "1"},
+};
+
+enum {
+	N_IPV4_SETTINGS = sizeof(ipv4_settings) / sizeof(ipv4_settings[0]),
+	N_IPV6_SETTINGS = sizeof(ipv6_settings) / sizeof(ipv6_settings[0]),
+	/* firewall, ping_group_range, lo, two unreachable routes, tunnel, tunnel up */
+	N_SINGLE_STEPS = 7,
+};
+
+struct build {
+	const struct profile *profile;
+	const struct plan_environment *environment;
+	struct plan plan;
+	bool has_ipv4_address;
+	bool has_ipv6_address;
+};
+
+static struct step *add(struct build *build, enum step_kind kind)
+{
+	struct step *step = &build->plan.step[build->plan.n_steps++];
+
+	step->kind = kind;
+	return step;
+}
+
+static void copy_name(char ret[IFNAMSIZ], const char *name)
+{
+	(void)snprintf(ret, IFNAMSIZ, "%s", name);
+}
+
+static void add_firewall(struct build *build)
+{
+	copy_name(add(build, STEP_FIREWALL_LOAD)->firewall.device, build->profile->device);
+}
+
+static void add_sysctl(struct build *build, const char *path, const char *value)
+{
+	struct step_sysctl *sysctl = &add(build, STEP_SYSCTL_SET)->sysctl;
+
+	(void)snprintf(sysctl->path, sizeof(sysctl->path), "%s", path);
+	(void)snprintf(sysctl->value, sizeof(sysctl->value), "%s", value);
+}
+
+static void add_sysctls(struct build *build)
+{
+	char group_range[STEP_SYSCTL_VALUE_LEN];
+	unsigned int gid = build->environment->ping_gid;
+
+	for (size_t i = 0; i < N_IPV4_SETTINGS; i++)
+		add_sysctl(build, ipv4_settings[i].path, ipv4_settings[i].value);
+	for (size_t i = 0; build->environment->has_ipv6 && i < N_IPV6_SETTINGS; i++)
+		add_sysctl(build, ipv6_settings[i].path, ipv6_settings[i].value);
+	/* ICMP sockets without a capability (icmp(7)); IPv6's heed it, too. */
+	(void)snprintf(group_range, sizeof(group_range), "%u %u", gid, gid);
+	add_sysctl(build, "net/ipv4/ping_group_range", group_range);
+}
+
+static void add_link_up(struct build *build, const char *name)
+{
+	copy_name(add(build, STEP_LINK_UP)->link.name, name);
+}
+
+/* Behind every route: what has no other fails at once, also when the tunnel's
+ * routes are gone with it.
+ */
+static void add_unreachable(struct build *build, const char *everything)
+{
+	struct step_route *route = &add(build, STEP_ROUTE_ADD)->route;
+
+	(void)prefix_parse(everything, strlen(everything), &route->to);
+	route->metric = UINT32_MAX;
+}
+
+static void add_tun(struct build *build)
+{
+	struct step_tun *tun = &add(build, STEP_TUN_CREATE)->tun;
+
+	copy_name(tun->name, build->profile->device);
+	tun->mtu = build->plan.mtu;
+	tun->gso_max_segs = mtu_batch_segments(build->plan.mtu);
+}
+
+static void add_addresses(struct build *build)
+{
+	for (size_t i = 0; i < build->profile->n_addresses; i++) {
+		const struct prefix *address = &build->profile->address[i];
+		struct step_address *step;
+
+		if (!address_is_v4(&address->address) && !build->environment->has_ipv6)
+			continue;
+		step = &add(build, STEP_ADDRESS_ADD)->address;
+		copy_name(step->link, build->profile->device);
+		step->address = *address;
+	}
+}
+
+/* IPv4 first, then by address, then the shorter prefix: the same list however
+ * the file orders it.
+ */
+static int compare_routes(const void *left, const void *right)
+{
+	const struct prefix *a = &((const struct step *)left)->route.to;
+	const struct prefix *b = &((const struct step *)right)->route.to;
+	int by_family = address_is_v4(&b->address) - address_is_v4(&a->address);
+	int by_address = memcmp(&a->address.ip, &b->address.ip, sizeof(a->address.ip));
+
+	if (by_family != 0)
+		return by_family;
+	return by_address != 0 ? by_address : (int)a->len - (int)b->len;
+}
+
+/* Two peers may name one prefix; the last has it, and one route leads there. */
+static void merge_routes(struct plan *plan, size_t first)
+{
+	size_t kept = first;
+
+	qsort(plan->step + first, plan->n_steps - first, sizeof(*plan->step), compare_routes);
+	for (size_t i = first; i < plan->n_steps; i++) {
+		if (kept > first && compare_routes(&plan->step[kept - 1], &plan->step[i]) == 0)
+			continue;
+		plan->step[kept++] = plan->step[i];
+	}
+	plan->n_steps = kept;
+}
+
+/* Without an address of the family nothing could be sent from here, so there is
+ * no route and the unreachable one answers at once.
+ */
+static void add_route(struct build *build, const struct prefix *to)
+{
+	bool is_v4 = address_is_v4(&to->address);
+	struct step_route *route;
+
+	if (is_v4 && !build->has_ipv4_address) {
+		build->plan.n_ipv4_left_out++;
+		return;
+	}
+	if (!is_v4 && !build->has_ipv6_address) {
+		build->plan.n_ipv6_left_out++;
+		return;
+	}
+	route = &add(build, STEP_ROUTE_ADD)->route;
+	copy_name(route->link, build->profile->device);
+	route->to = *to;
+	prefix_normalize(&route->to);
+}
+
+static void add_peers_routes(struct build *build)
+{
+	size_t first = build->plan.n_steps;
+
+	for (size_t i = 0; i < build->profile->n_peers; i++)
+		for (size_t j = 0; j < build->profile->peer[i].n_allowed_ips; j++)
+			add_route(build, &build->profile->peer[i].allowed_ip[j]);
+	if (build->plan.n_steps > first)
+		merge_routes(&build->plan, first);
+}
+
+static void add_steps(struct build *build)
+{
+	add_firewall(build);
+	add_sysctls(build);
+	add_link_up(build, "lo");
+	add_unreachable(build, "0.0.0.0/0");
+	if (build->environment->has_ipv6)
+		add_unreachable(build, "::/0");
+	add_tun(build);
+	add_addresses(build);
+	add_link_up(build, build->profile->device);
+	add_peers_routes(build);
+}
+
+/* What the steps at most can be; those left out are counted in. */
+static size_t count_steps(const struct profile *profile)
+{
+	size_t n = N_SINGLE_STEPS + N_IPV4_SETTINGS + N_IPV6_SETTINGS + profile->n_addresses;
+
+	for (size_t i = 0; i < profile->n_peers; i++)
+		n += profile->peer[i].n_allowed_ips;
+	return n;
+}
+
+static void find_families(struct build *build)
+{
+	for (size_t i = 0; i < build->profile->n_addresses; i++) {
+		if (address_is_v4(&build->profile->address[i].address))
+			build->has_ipv4_address = true;
+		else if (build->environment->has_ipv6)
+			build->has_ipv6_address = true;
+	}
+}
+
+static int check(const struct build *build, struct error *err)
+{
+	if (!build->has_ipv4_address && !build->has_ipv6_address)
+		return error_set(err, EINVAL,
+				 build->profile->n_addresses == 0
+					 ? "the tunnel has no Address"
+					 : "the tunnel has IPv6 addresses only, and "
+					   "this machine has no IPv6");
+	if (build->has_ipv6_address && build->plan.mtu < MTU_IPV6_MIN) {
+		int r = error_set(err, EINVAL, "MTU %u is too small for an IPv6 address",
+				  build->plan.mtu);
+
+		error_hint(err, "IPv6 needs at least %d", MTU_IPV6_MIN);
+		return r;
+	}
+	return 0;
+}
+
+int plan_run(const struct profile *profile, const struct plan_environment *environment,
+	     struct plan *ret, struct error *err)
+{
+	struct build build = {.profile = profile, .environment = environment};
+	size_t n_steps_max = count_steps(profile);
+	int r;
+
+	build.plan.mtu = mtu_choose(profile->mtu, environment->path_mtu);
+	find_families(&build);
+	r = check(&build, err);
+	if (r < 0)
+		return r;
+	if (n_steps_max > PLAN_STEPS_MAX)
+		return error_set(err, E2BIG, "more than %d AllowedIPs", PLAN_STEPS_MAX - 64);
+	build.plan.step = calloc(n_steps_max, sizeof(*build.plan.step));
+	if (!build.plan.step)
+		return error_errno(err, ENOMEM, "cannot make a plan");
+	add_steps(&build);
+	*ret = build.plan;
+	return 0;
+}
+
+void plan_done(struct plan *plan)
+{
+	free(plan->step);
+	*plan = (struct plan){0};
+}
