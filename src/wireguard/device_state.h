@@ -1,4 +1,4 @@
-/* What a device holds; for device.c, peer.c, receive.c and send.c alone. */
+/* What a device holds; for control.c, peer.c, receive.c and send.c alone. */
 #ifndef ADIT_WIREGUARD_DEVICE_STATE_H
 #define ADIT_WIREGUARD_DEVICE_STATE_H
 

@@ -1,4 +1,4 @@
-/* One peer of a device: what device.c, receive.c and send.c do with it.  The
+/* One peer of a device: what control.c, receive.c and send.c do with it.  The
  * calls that configure a peer are declared in device.h.
  *
  * How it works: nothing is sent from here.  What a peer has to send it wants

@@ -1,9 +1,8 @@
-/* A device as a whole: its life, its key, its clock.  What comes in is
+/* A device as a whole: its life, its key, its clock (device.h).  What comes in is
  * receive.c's, what goes out send.c's, and what belongs to one peer peer.c's.
  */
-#include "wireguard/device_state.h"
-
 #include "base/secret.h"
+#include "wireguard/device_state.h"
 #include "wireguard/peer.h"
 
 #include <errno.h>
