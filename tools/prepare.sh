@@ -88,11 +88,12 @@ install_missing()
 	if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
 		die "you are not root and there is no sudo: as root, run: apt-get install --no-install-recommends" "$@"
 	fi
+	as_root true || die "sudo refused; as root, run: apt-get install --no-install-recommends" "$@"
 	if ! lists_know "$@"; then
 		say "apt-get's package lists are empty or old: fetching them"
 		apt update >&2 || die "apt-get update failed; is there a network?"
 	fi
-	say "installing them with apt-get (nothing else is changed)"
+	say "installing them with apt-get"
 	if ! apt install --no-install-recommends "$@" >&2; then
 		say "that failed, perhaps since the lists are old: fetching them and trying again"
 		apt update >&2 || die "apt-get update failed; is there a network?"
