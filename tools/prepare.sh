@@ -51,7 +51,7 @@ as_root()
 
 apt()
 {
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@"
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 "$@"
 }
 
 # Whether apt-get's lists know all packages: on a fresh machine they are empty.
