@@ -12,6 +12,7 @@
 #define ADIT_CONFIG_PROFILE_H
 
 #include "base/address.h"
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/secret.h"
 
@@ -21,6 +22,9 @@
 #include <stdint.h>
 
 enum {
+	PROFILE_FILES_MAX = 64,
+	PROFILE_PEERS_MAX = 1024,
+	PROFILE_ALLOWED_IPS_MAX = 16384, /* of all peers together */
 	PROFILE_ADDRESSES_MAX = 32,
 	PROFILE_DNS_MAX = 16,
 	PROFILE_SEARCH_MAX = 16,
@@ -29,7 +33,9 @@ enum {
 	PROFILE_ALLOWS_MAX = 64,
 	PROFILE_ACCEPTS_MAX = 64,
 	PROFILE_NAMES_MAX = 32,
+	PROFILE_USER_LEN = 33,	 /* of a user or a group, NUL included */
 	PROFILE_PATH_LEN = 1024, /* NUL included */
+	PROFILE_NAME_LEN = 65,	 /* of a profile, NUL included */
 };
 
 enum profile_backend { BACKEND_AUTO, BACKEND_KERNEL, BACKEND_USERSPACE };
@@ -39,23 +45,29 @@ enum profile_protocol { PROTOCOL_TCP, PROTOCOL_UDP };
 
 /* Where a value stood, for errors that come after parsing. */
 struct profile_place {
-	uint32_t file; /* index into profile.file */
-	uint32_t line;
-	uint32_t column;
+	uint32_t file;	 /* index into profile.file */
+	uint32_t line;	 /* from 1; 0: no place, the value was not given */
+	uint32_t column; /* from 1, in bytes; 0: whole line */
 };
 
 struct profile_peer {
 	uint8_t public_key[32];
-	struct secret_key preshared_key;	/* zeroes: none */
-	union endpoint endpoint;		/* AF_UNSPEC: none, or a name */
-	char endpoint_host[PROFILE_DOMAIN_LEN]; /* "" when the endpoint is an address or absent */
+	struct secret_key preshared_key; /* zeroes: none */
+	union endpoint endpoint;	 /* AF_UNSPEC: none, or a name */
+	/* A domain name, or a link-local address with its interface ("fe80::1%eth0"),
+	 * which getaddrinfo(3) reads too.  "": the endpoint is an address or absent.
+	 */
+	char endpoint_host[PROFILE_DOMAIN_LEN];
 	uint16_t endpoint_port;			/* host byte order, with endpoint_host */
 	uint16_t keepalive_s;			/* seconds; 0: off */
-	struct prefix *allowed_ip; /* in secret_new() memory of its own; host bits cleared */
-	struct profile_place *allowed_ip_place; /* one each */
+	struct prefix *allowed_ip;		/* malloc()ed; host bits cleared, each once */
+	struct profile_place *allowed_ip_place; /* one each, malloc()ed */
 	size_t n_allowed_ips;
 	struct profile_place place; /* of [Peer] */
+	struct profile_place public_key_place;
+	struct profile_place preshared_key_place;
 	struct profile_place endpoint_place;
+	struct profile_place keepalive_place;
 };
 
 struct profile_port_range {
@@ -88,8 +100,8 @@ struct profile_accept {
 };
 
 struct profile {
-	char name[64 + 1]; /* "" for a file that is no named profile */
-	char **file;	   /* paths read, the main one first */
+	char name[PROFILE_NAME_LEN];   /* of NAME.conf; "" when the file is called otherwise */
+	char *file[PROFILE_FILES_MAX]; /* paths read, the main one first; malloc()ed */
 	size_t n_files;
 
 	/* [Interface] and [Peer] */
@@ -98,6 +110,7 @@ struct profile {
 	uint8_t public_key[32]; /* zeroes until a caller derives it: config/ does no cryptography */
 	struct prefix address[PROFILE_ADDRESSES_MAX]; /* host bits kept */
 	size_t n_addresses;
+	/* What [Namespace] says, else [Interface]. */
 	struct address dns[PROFILE_DNS_MAX];
 	struct profile_place dns_place[PROFILE_DNS_MAX];
 	size_t n_dns;
@@ -112,15 +125,15 @@ struct profile {
 	/* [Namespace] */
 	enum profile_mode mode;
 	enum profile_backend backend;
-	char device[IFNAMSIZ]; /* the tunnel's name inside; "wg0" */
-	char underlay[65];     /* "": the host's */
-	char path[PROFILE_PATH_LEN];
-	char user[PROFILE_NAMES_MAX][33];
+	char device[IFNAMSIZ];		 /* the tunnel's name inside; "wg0" */
+	char underlay[PROFILE_NAME_LEN]; /* "": the host's */
+	char path[PROFILE_PATH_LEN];	 /* "": a namespace of adit's own */
+	char user[PROFILE_NAMES_MAX][PROFILE_USER_LEN];
 	size_t n_users;
-	char group[PROFILE_NAMES_MAX][33];
+	char group[PROFILE_NAMES_MAX][PROFILE_USER_LEN];
 	size_t n_groups;
 
-	/* [Nat] */
+	/* [Nat]; addresses: at most one a family, none: chosen by adit */
 	char nat_via[IFNAMSIZ];
 	struct prefix nat_host[2];
 	size_t n_nat_host;
@@ -130,7 +143,7 @@ struct profile {
 	/* [Lan] */
 	char lan_interface[IFNAMSIZ]; /* "": that of the default route */
 	enum profile_lan_path lan_path;
-	bool has_lan_path;
+	bool has_lan_path; /* Path= was given; else lan_path follows from the other keys */
 	struct prefix lan_host[2];
 	size_t n_lan_host;
 	struct prefix lan_namespace[2];
@@ -148,5 +161,19 @@ struct profile {
 
 struct profile *profile_new(void);	    /* NULL: out of memory */
 void profile_free(struct profile *profile); /* accepts NULL */
+
+/* Appends; the new peer has no key yet.  NULL: PROFILE_PEERS_MAX, or memory.
+ * Pointers to earlier peers are no longer valid.
+ */
+struct profile_peer *profile_add_peer(struct profile *profile);
+void profile_remove_peer(struct profile *profile, size_t index);
+/* Copies.  -ENOMEM.  The caller keeps to PROFILE_ALLOWED_IPS_MAX. */
+int profile_add_allowed_ip(struct profile_peer *peer, const struct prefix *prefix,
+			   const struct profile_place *place);
+
+/* For errors that come after parsing: borrowed from the profile. */
+struct source_pos profile_pos(const struct profile *profile, const struct profile_place *place);
+
+DEFINE_AUTO(profile, profile_free);
 
 #endif

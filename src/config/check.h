@@ -1,0 +1,15 @@
+/* Checks of what concerns more than one line, and what follows from them.
+ * Private to config/.
+ */
+#ifndef ADIT_CONFIG_CHECK_H
+#define ADIT_CONFIG_CHECK_H
+
+struct builder;
+struct profile_peer;
+
+/* A [Peer] section has been read whole. */
+void check_peer(struct builder *builder, const struct profile_peer *peer);
+/* All files have been read: completes the profile, and says what is missing. */
+void check_profile(struct builder *builder);
+
+#endif
