@@ -125,7 +125,7 @@ static void read_flags(const void *address, char *ret, size_t size)
 
 	assert_non_null(file);
 	while (!is_found && fgets(line, sizeof(line), file)) {
-		(void)sscanf(line, "%lx-%lx ", &first, &last); /* NOLINT(cert-err33-c) */
+		(void)sscanf(line, "%lx-%lx ", &first, &last);
 		is_found = strncmp(line, "VmFlags:", 8) == 0 && first <= (uintptr_t)address &&
 			   (uintptr_t)address < last;
 	}
