@@ -15,7 +15,7 @@ const struct step_ops *const step_ops[STEP_KINDS] = {
 
 int host_open(struct host *ret, struct error *err)
 {
-	struct host host = {.tun_fd = -1};
+	struct host host = {.tun_node = -1, .tun_fd = -1};
 	int r = nlsock_open(&host.route, err);
 
 	if (r == 0)
@@ -25,10 +25,11 @@ int host_open(struct host *ret, struct error *err)
 
 void host_done(struct host *host)
 {
-	if (host->route && host->tun_fd >= 0)
+	/* Zeroed, it has no descriptor either. */
+	if (host->route && host->tun_fd >= 0 && host->tun_fd != host->tun_node)
 		(void)close(host->tun_fd);
 	nlsock_close(host->route);
-	*host = (struct host){.tun_fd = -1};
+	*host = (struct host){.tun_node = -1, .tun_fd = -1};
 }
 
 size_t apply_undo(const struct step *steps, size_t n_steps, struct host *host,

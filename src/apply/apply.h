@@ -17,7 +17,14 @@ struct nlsock;
 /* What the steps work on, and what they leave for the caller. */
 struct host {
 	struct nlsock *route; /* owned: rtnetlink, for good in the namespace it was opened in */
-	int tun_fd;	      /* owned: of STEP_TUN_CREATE; -1: none.  take_fd() it */
+	/* Borrowed: /dev/net/tun, opened in this namespace and without a device yet;
+	 * -1: STEP_TUN_CREATE opens it.  To be set, if at all, before apply_plan().
+	 */
+	int tun_node;
+	/* What STEP_TUN_CREATE made; -1: none.  Owned, so take_fd() it, unless it is
+	 * the same as tun_node.
+	 */
+	int tun_fd;
 };
 
 /* Opens the netlink handle in the caller's network namespace. */

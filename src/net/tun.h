@@ -21,4 +21,10 @@ struct error;
  */
 int tun_create(const char *name, int *ret_fd, struct error *err);
 
+/* The two halves of it: /dev/net/tun, and the device of a descriptor that has
+ * none yet, which stays the caller's.
+ */
+int tun_open(int *ret_fd, struct error *err);
+int tun_attach(int fd, const char *name, struct error *err);
+
 #endif

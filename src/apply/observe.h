@@ -1,0 +1,29 @@
+/* What is there now: what a plan must know of the machine, and what undo must
+ * know of the values that a step replaces.  Changes nothing.
+ */
+#ifndef ADIT_APPLY_OBSERVE_H
+#define ADIT_APPLY_OBSERVE_H
+
+#include "base/address.h"
+#include "plan/plan.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct error;
+struct nlsock;
+struct step;
+
+/* Of the host, in its network namespace.  `endpoint` may be unset, and a way to
+ * it need not exist: then the path MTU is not known.  `mark` as the tunnel's
+ * packets bear it; 0: none.
+ */
+struct plan_environment observe_environment(struct nlsock *sock, const union endpoint *endpoint,
+					    uint32_t mark);
+
+/* Writes the present value of each setting into its step, for undo to restore.
+ * -ENOENT and so on: a setting that cannot be read; the steps before it are done.
+ */
+int observe_settings(struct step *steps, size_t n_steps, struct error *err);
+
+#endif
