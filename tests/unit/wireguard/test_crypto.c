@@ -582,6 +582,29 @@ static void test_keys_used_in_turn_do_not_mix(void **state)
 	}
 }
 
+/* Zeroes are what a new context's idea of its key looks like. */
+static void test_first_key_may_be_zeroes(void **state)
+{
+	static const struct crypto_key zero;
+	const struct crypto_plain in = {.n_zeroes = 4};
+	struct crypto *fresh = crypto_new();
+	uint8_t bytes[20], expected[20];
+
+	assert_non_null(fresh);
+	(void)crypto_seal(fresh, &zero, 0, &in, bytes);
+	(void)crypto_seal(*state, &(struct crypto_key){{1}}, 0, &in, expected);
+	(void)crypto_seal(*state, &zero, 0, &in, expected);
+	assert_memory_equal(bytes, expected, sizeof(bytes));
+	assert_true(crypto_open(fresh, &zero, 0, bytes, sizeof(bytes)));
+	crypto_free(fresh);
+}
+
+static void test_nothing_is_freed_as_nothing(void **state)
+{
+	(void)state;
+	crypto_free(NULL);
+}
+
 static void test_keepalive_is_a_tag_alone(void **state)
 {
 	const struct crypto_key key = {{1}};
@@ -673,6 +696,8 @@ int main(void)
 		cmocka_unit_test(test_body_may_lie_where_it_is_to_be),
 		cmocka_unit_test(test_packet_is_refused_under_another_key_counter_or_length),
 		cmocka_unit_test(test_keys_used_in_turn_do_not_mix),
+		cmocka_unit_test(test_first_key_may_be_zeroes),
+		cmocka_unit_test(test_nothing_is_freed_as_nothing),
 		cmocka_unit_test(test_keepalive_is_a_tag_alone),
 		cmocka_unit_test(test_forgotten_key_is_nowhere_in_memory),
 	};
