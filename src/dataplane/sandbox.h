@@ -1,0 +1,31 @@
+/* What the data plane's process gives up before it reads a packet.
+ *
+ * Sources: seccomp(2), capabilities(7), prctl(2), getrlimit(2).
+ */
+#ifndef ADIT_DATAPLANE_SANDBOX_H
+#define ADIT_DATAPLANE_SANDBOX_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct error;
+
+struct sandbox_options {
+	bool has_ids; /* root started us: become uid and gid */
+	uid_t uid;
+	gid_t gid;
+	pid_t parent; /* dies with us: if it is gone already, -ESRCH */
+};
+
+/* All capabilities, the bounding set where that is allowed, other groups, core
+ * files, new files, new processes, new privileges, being traced by its own user;
+ * SIGKILL when the parent thread ends.  For a process of one thread.
+ */
+int sandbox_drop_privileges(const struct sandbox_options *options, struct error *err);
+
+/* From here on only the system calls in sandbox.c's list.  A build with
+ * sanitizers has more of them, and none is fatal.
+ */
+int sandbox_filter_syscalls(struct error *err);
+
+#endif

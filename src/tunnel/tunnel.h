@@ -1,0 +1,135 @@
+/* A running tunnel, whichever way it is done.
+ *
+ * The backend is chosen once, by tunnel_open(); callers never ask which.  The
+ * device and its addresses, routes and firewall are apply/'s; a tunnel is keys,
+ * peers and the traffic between them.
+ *
+ * A supervisor's loop watches two descriptors: tunnel_events_fd(), readable when
+ * something happened that it may be waiting for (then tunnel_take_event() and
+ * tunnel_read_stats()), and tunnel_pidfd(), readable when the data plane has
+ * died (then close, and open again with the last timestamp that was read).
+ */
+#ifndef ADIT_TUNNEL_TUNNEL_H
+#define ADIT_TUNNEL_TUNNEL_H
+
+#include "base/address.h"
+#include "base/clock.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct error;
+struct profile;
+struct tunnel;
+
+enum { TUNNEL_TIMESTAMP_LEN = 12 }; /* TAI64N */
+
+/* What a tunnel is made from.  Borrowed for the call. */
+struct tunnel_config {
+	const struct profile *profile; /* keys, peers, ListenPort, FwMark, Backend */
+	/* One for each peer of the profile, AF_UNSPEC: not known yet; NULL: those
+	 * in the profile, which has none where a host name stands.
+	 */
+	const union endpoint *endpoint;
+	int tun_fd;	       /* of net/tun.h; the tunnel takes a reference of its own */
+	uint32_t mtu;	       /* bytes of inner packet */
+	bool starts_handshake; /* now, with every peer that has an endpoint */
+
+	/* The data plane's user when root opens it; false: the caller's. */
+	bool has_ids;
+	uid_t uid;
+	gid_t gid;
+
+	/* The last that a predecessor sent: peers refuse older ones.  Zeroes: none. */
+	uint8_t last_timestamp[TUNNEL_TIMESTAMP_LEN];
+};
+
+struct tunnel_peer_stats {
+	uint8_t public_key[32];
+	union endpoint endpoint; /* AF_UNSPEC: not known */
+	uint64_t rx_bytes;	 /* UDP payload of authentic messages */
+	uint64_t tx_bytes;
+	struct wall_time last_handshake; /* completed; 0: never */
+	uint64_t handshakes_sent;	 /* initiations, retries included */
+};
+
+/* What to tell a person.  Starts zeroed; release with tunnel_stats_done(). */
+struct tunnel_stats {
+	uint16_t listen_port; /* host byte order */
+	uint8_t last_timestamp[TUNNEL_TIMESTAMP_LEN];
+	struct tunnel_peer_stats *peer; /* owned */
+	size_t n_peers;
+
+	uint64_t rx_datagrams;	  /* of any kind */
+	uint64_t rx_invalid;	  /* of them not authentic, malformed or not for us */
+	uint64_t rx_bad_response; /* of them responses to us that do not authenticate */
+	uint64_t rx_handshake;	  /* authentic handshake messages */
+	int tx_errno;		  /* positive errno of the latest send; 0: it went out */
+	uint64_t tx_errors;
+	int icmp_errno; /* the latest ICMP error about a datagram of ours; 0: none */
+	uint8_t icmp_type;
+	uint8_t icmp_code;
+	uint64_t icmp_count;
+	uint64_t tun_errors;  /* packets that the device did not take */
+	bool is_mark_refused; /* FwMark needs CAP_NET_ADMIN and is not set */
+};
+
+struct tunnel_backend {
+	const char *name; /* "kernel", "userspace": in `Backend=` and in status */
+
+	/* On failure nothing is left behind.  *ret is set on success only. */
+	int (*open)(const struct tunnel_config *config, struct tunnel **ret, struct error *err);
+	int (*set_config)(struct tunnel *tunnel, const struct tunnel_config *config,
+			  struct error *err);
+	int (*set_endpoint)(struct tunnel *tunnel, const uint8_t public_key[32],
+			    const union endpoint *endpoint, struct error *err);
+	int (*forget_sources)(struct tunnel *tunnel, struct error *err);
+	int (*read_stats)(struct tunnel *tunnel, struct tunnel_stats *ret, struct error *err);
+	pid_t (*pid)(const struct tunnel *tunnel);
+	int (*pidfd)(const struct tunnel *tunnel);
+	int (*events_fd)(const struct tunnel *tunnel);
+	void (*close)(struct tunnel *tunnel);
+};
+
+extern const struct tunnel_backend tunnel_backend_userspace;
+
+/* Forks: to be called from the thread that lives as long as the caller does,
+ * since the data plane dies with it.  In a failure's text is no secret.
+ */
+int tunnel_open(const struct tunnel_config *config, struct tunnel **ret, struct error *err);
+
+/* Replaces the peers at once: traffic never sees half of each list, and sessions
+ * of peers that stay go on.  tun_fd and ids are not looked at.
+ */
+int tunnel_set_config(struct tunnel *tunnel, const struct tunnel_config *config, struct error *err);
+/* A name was resolved anew; begins a handshake there.  -ENOENT: no such peer. */
+int tunnel_set_endpoint(struct tunnel *tunnel, const uint8_t public_key[32],
+			const union endpoint *endpoint, struct error *err);
+/* The host's addresses or routes have changed: forget which of ours to send from. */
+int tunnel_forget_sources(struct tunnel *tunnel, struct error *err);
+
+/* All of these: -EPIPE or -ECONNRESET when the data plane has died. */
+int tunnel_read_stats(struct tunnel *tunnel, struct tunnel_stats *ret, struct error *err);
+void tunnel_stats_done(struct tunnel_stats *stats);
+/* A handshake with any peer was completed. */
+bool tunnel_stats_has_handshake(const struct tunnel_stats *stats);
+
+/* Borrowed; -1 where the backend has no process. */
+int tunnel_events_fd(const struct tunnel *tunnel);
+int tunnel_pidfd(const struct tunnel *tunnel);
+pid_t tunnel_pid(const struct tunnel *tunnel);
+/* Makes tunnel_events_fd() wait for the next event. */
+void tunnel_take_event(const struct tunnel *tunnel);
+
+/* Ends the data plane and waits for its end.  Accepts NULL. */
+void tunnel_close(struct tunnel *tunnel);
+
+/* ---- for backends ---- */
+
+struct tunnel {
+	const struct tunnel_backend *backend;
+};
+
+#endif
