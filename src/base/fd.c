@@ -146,6 +146,22 @@ union control {
 	char space[CMSG_SPACE(sizeof(int) * FD_PASS_MAX)];
 };
 
+/* What a stream did not take at once.  Not fd_write_all(): no SIGPIPE. */
+static int send_rest(int socket, const char *at, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = send(socket, at, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		at += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
 int fd_send(int socket, const void *bytes, size_t len, const int *fds, size_t n_fds)
 {
 	union control control = {0};
@@ -171,9 +187,7 @@ int fd_send(int socket, const void *bytes, size_t len, const int *fds, size_t n_
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	if ((size_t)n < len)
-		return fd_write_all(socket, (const char *)bytes + n, len - (size_t)n);
-	return 0;
+	return send_rest(socket, (const char *)bytes + n, len - (size_t)n);
 }
 
 /* The kernel puts all descriptors of a message into one header. */

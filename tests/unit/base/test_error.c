@@ -113,6 +113,23 @@ static void test_cut_context_still_leaves_room_for_the_start_of_the_cause(void *
 	assert_memory_equal(err.what + 200, ": 000", 5);
 }
 
+static void test_list_keeps_the_first_errors_and_counts_the_others(void **state)
+{
+	struct error_list list = {0};
+	struct error err;
+
+	(void)state;
+	for (int i = 0; i < ERROR_LIST_MAX + 3; i++) {
+		(void)error_set(&err, EIO, "number %d", i);
+		error_list_add(&list, &err);
+	}
+	error_list_add(NULL, &err);
+	assert_int_equal(list.n, ERROR_LIST_MAX);
+	assert_int_equal(list.n_lost, 3);
+	assert_string_equal(list.at[0].what, "number 0");
+	assert_string_equal(list.at[ERROR_LIST_MAX - 1].what, "number 7");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +140,7 @@ int main(void)
 		cmocka_unit_test(test_context_goes_in_front_and_keeps_code_place_and_hint),
 		cmocka_unit_test(test_new_error_forgets_the_old_hint_and_place),
 		cmocka_unit_test(test_text_that_does_not_fit_is_cut_and_ends_in_nul),
+		cmocka_unit_test(test_list_keeps_the_first_errors_and_counts_the_others),
 		cmocka_unit_test(test_cut_context_still_leaves_room_for_the_start_of_the_cause),
 	};
 

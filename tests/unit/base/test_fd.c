@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -155,38 +156,109 @@ static void on_alarm(int signal)
 	(void)signal;
 }
 
-/* Writes more than a pipe holds, so that writing blocks and comes short; a
- * signal every millisecond interrupts both sides.
+/* Both sides wait for the other first, so that reading and writing block, and a
+ * signal every millisecond interrupts them.  Either way of sending.
  */
+enum { TRANSFER_LEN = 1 << 20 };
+
+static int send_slowly(int socket, const uint8_t *bytes, bool has_fd)
+{
+	(void)poll(NULL, 0, 20);
+	(void)ualarm(1000, 1000);
+	if (has_fd)
+		return fd_send(socket, bytes, TRANSFER_LEN, &socket, 1);
+	return fd_write_all(socket, bytes, TRANSFER_LEN);
+}
+
+static void receive_slowly(int socket, uint8_t *bytes, bool has_fd)
+{
+	int fds[FD_PASS_MAX];
+	size_t n_fds = 0;
+	ssize_t first = 0;
+
+	(void)ualarm(1000, 1000);
+	if (has_fd)
+		first = fd_receive(socket, bytes, 100, fds, &n_fds);
+	else
+		assert_int_equal(fd_read_exact(socket, bytes, 100), 0);
+	(void)ualarm(0, 0);
+	if (has_fd) {
+		assert_int_equal(first, 100);
+		assert_int_equal(n_fds, 1);
+		(void)close(fds[0]);
+	}
+	(void)poll(NULL, 0, 20);
+	assert_int_equal(fd_read_exact(socket, bytes + 100, TRANSFER_LEN - 100), 0);
+}
+
+static void transfer(bool has_fd)
+{
+	static uint8_t out[TRANSFER_LEN];
+	static uint8_t in[TRANSFER_LEN];
+	int ends[2];
+	pid_t child;
+	int status;
+
+	for (size_t i = 0; i < TRANSFER_LEN; i++)
+		out[i] = (uint8_t)(i * 7 + i / 256);
+	make_pair(SOCK_STREAM, ends);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(send_slowly(ends[0], out, has_fd) == 0 ? 0 : 1);
+	(void)close(ends[0]);
+	receive_slowly(ends[1], in, has_fd);
+	assert_memory_equal(in, out, TRANSFER_LEN);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	(void)close(ends[1]);
+}
+
 static void test_long_transfer_survives_signals_and_short_counts(void **state)
 {
-	enum { LEN = 1 << 20 };
 	const struct sigaction action = {.sa_handler = on_alarm};
-	static uint8_t out[LEN];
-	static uint8_t in[LEN];
+
+	(void)state;
+	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+	transfer(false);
+	transfer(true);
+}
+
+/* Takes the first bytes of a long message, and no more. */
+static void take_little(int socket)
+{
+	char bytes[100];
+
+	(void)poll(NULL, 0, 20);
+	if (fd_read_exact(socket, bytes, sizeof(bytes)) < 0 || shutdown(socket, SHUT_RD) < 0)
+		_exit(1);
+	(void)poll(NULL, 0, 20);
+	_exit(0);
+}
+
+static void test_other_side_that_goes_away_does_not_end_the_sender(void **state)
+{
+	static const uint8_t out[TRANSFER_LEN];
+	const struct sigaction action = {.sa_handler = on_alarm};
 	int ends[2];
 	pid_t child;
 	int status;
 
 	(void)state;
-	for (size_t i = 0; i < LEN; i++)
-		out[i] = (uint8_t)(i * 7 + i / 256);
-	make_pair(SOCK_STREAM, ends);
 	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+	make_pair(SOCK_STREAM, ends);
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
-		(void)ualarm(1000, 1000);
-		_exit(fd_write_all(ends[0], out, LEN) == 0 ? 0 : 1);
+		(void)close(ends[0]);
+		take_little(ends[1]);
 	}
-	(void)close(ends[0]);
-	(void)ualarm(1000, 1000);
-	assert_int_equal(fd_read_exact(ends[1], in, LEN), 0);
-	(void)ualarm(0, 0);
-	assert_memory_equal(in, out, LEN);
+	(void)close(ends[1]);
+	(void)ualarm(5000, 0); /* so that the first send comes short */
+	assert_int_equal(fd_send(ends[0], out, TRANSFER_LEN, NULL, 0), -EPIPE);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
-	(void)close(ends[1]);
+	(void)close(ends[0]);
 }
 
 static void test_other_side_that_ends_early_is_a_reset(void **state)
@@ -392,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_file_larger_than_allowed_is_refused),
 		cmocka_unit_test(test_failure_to_read_is_reported),
 		cmocka_unit_test(test_long_transfer_survives_signals_and_short_counts),
+		cmocka_unit_test(test_other_side_that_goes_away_does_not_end_the_sender),
 		cmocka_unit_test(test_other_side_that_ends_early_is_a_reset),
 		cmocka_unit_test(test_short_file_is_written_in_one_go),
 		cmocka_unit_test(test_file_that_cannot_be_written_is_named),

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -199,6 +200,19 @@ static void test_full_loop_says_so_and_has_room_after_a_removal(void **state)
 	}
 }
 
+static void test_loop_cannot_be_made_without_descriptors(void **state)
+{
+	struct rlimit before;
+	struct rlimit lowered;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	lowered = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &lowered), 0);
+	assert_null(loop_new());
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 static void test_turn_ends_at_its_deadline(void **state)
 {
 	struct loop *loop = loop_new();
@@ -248,6 +262,7 @@ int main(void)
 		BENCH_TEST(test_source_is_added_once),
 		BENCH_TEST(test_descriptor_that_cannot_be_watched_is_an_error),
 		BENCH_TEST(test_full_loop_says_so_and_has_room_after_a_removal),
+		cmocka_unit_test(test_loop_cannot_be_made_without_descriptors),
 		cmocka_unit_test(test_turn_ends_at_its_deadline),
 		cmocka_unit_test(test_signal_ends_a_turn_without_error),
 	};

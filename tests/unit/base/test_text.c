@@ -178,6 +178,32 @@ static void test_distance_of_long_words_is_cut_off(void **state)
 	assert_int_equal(text_distance(longest, 254, "a"), 253);
 }
 
+static void test_link_names_are_safe_in_any_text_made_of_them(void **state)
+{
+	static const struct {
+		const char *name;
+		bool is_good;
+	} rows[] = {
+		{"wg0", true},	  {"a", true},
+		{"...", true},	  {"A-Z_a.z09", true},
+		{".a", true},	  {"fifteen-letters", true},
+		{"", false},	  {"sixteen-letters-", false},
+		{".", false},	  {"..", false},
+		{"-wg0", false},  {"wg*", false},
+		{"wg 0", false},  {"wg\"0", false},
+		{"wg/0", false},  {"wg:0", false},
+		{"wg\n0", false}, {"w\xc3\xa9", false},
+		{"wg@0", false},  {"wg[0", false},
+		{"wg`0", false},  {"wg{0", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(text_is_link_name(rows[i].name, strlen(rows[i].name)),
+				 rows[i].is_good);
+	assert_false(text_is_link_name("wg\0", 3));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +218,7 @@ int main(void)
 		cmocka_unit_test(test_hexadecimal_needs_its_prefix_and_a_digit),
 		cmocka_unit_test(test_words_compare_without_case_and_in_full),
 		cmocka_unit_test(test_prefixes_are_found),
+		cmocka_unit_test(test_link_names_are_safe_in_any_text_made_of_them),
 		cmocka_unit_test(test_distance_counts_single_edits),
 		cmocka_unit_test(test_distance_of_long_words_is_cut_off),
 	};
