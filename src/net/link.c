@@ -187,6 +187,19 @@ int link_delete(struct nlsock *sock, const char *name, struct error *err)
 	return r;
 }
 
+int link_move(struct nlsock *sock, const char *name, int netns, struct error *err)
+{
+	struct nlmsghdr *request = nlsock_begin(sock, RTM_NEWLINK, 0, sizeof(struct ifinfomsg));
+	int r;
+
+	mnl_attr_put_strz(request, IFLA_IFNAME, name);
+	mnl_attr_put_u32(request, IFLA_NET_NS_FD, (uint32_t)netns);
+	r = nlsock_exchange(sock, NULL, NULL, err);
+	if (r < 0)
+		(void)error_wrap(err, "cannot move link '%s'", name);
+	return r;
+}
+
 struct dump {
 	link_each each;
 	void *context;

@@ -45,6 +45,10 @@ int link_change(struct nlsock *sock, const char *name, const struct link_change 
 /* -EEXIST: there is one. */
 int link_create(struct nlsock *sock, const struct link_new *link, struct error *err);
 int link_delete(struct nlsock *sock, const char *name, struct error *err);
+/* Into the network namespace of that descriptor; it arrives down and without
+ * addresses.
+ */
+int link_move(struct nlsock *sock, const char *name, int netns, struct error *err);
 
 /* A negative return ends the dump with it. */
 typedef int (*link_each)(void *context, const struct link_info *link);

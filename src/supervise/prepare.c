@@ -1,0 +1,117 @@
+#include "supervise/prepare.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "net/nlsock.h"
+#include "net/route.h"
+#include "supervise/public_key.h"
+#include "supervise/resolve.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+DEFINE_AUTO(nlsock, nlsock_close);
+
+int prepare_profile(const char *name, struct prepared *ret, struct error *err)
+{
+	AUTO(report) struct report *report = report_new();
+	char path[PROFILE_PATH_LEN];
+	struct profile *profile = NULL;
+	int r = report ? config_find(name, path, sizeof(path), err)
+		       : error_set(err, ENOMEM, "out of memory");
+
+	if (r < 0)
+		return r;
+	r = config_load(path, &profile, report, err);
+	if (r == 0)
+		r = config_require_available(report, err);
+	report_print(report, stderr, log_use_color());
+	if (r < 0) {
+		profile_free(profile);
+		return report_count(report, REPORT_ERROR) > 0 ? -EBADMSG : r;
+	}
+	r = public_key_derive(profile->private_key.byte, profile->public_key, err);
+	if (r < 0) {
+		profile_free(profile);
+		return r;
+	}
+	*ret = (struct prepared){.profile = profile};
+	return 0;
+}
+
+union endpoint prepare_choose_endpoint(const struct resolve_answer *answer, uint32_t fwmark)
+{
+	AUTO(nlsock) struct nlsock *nl = NULL;
+
+	if (nlsock_open(&nl, NULL) < 0)
+		return answer->endpoint[0];
+	for (uint32_t i = 0; i < answer->n_endpoints; i++) {
+		struct route_path path;
+
+		if (route_get(nl, &answer->endpoint[i], fwmark, &path, NULL) == 0)
+			return answer->endpoint[i];
+	}
+	return answer->endpoint[0];
+}
+
+static int resolve_peers(struct profile *profile, uint64_t timeout_ns, struct error *err)
+{
+	for (size_t i = 0; i < profile->n_peers; i++) {
+		struct profile_peer *peer = &profile->peer[i];
+		struct resolve_answer answer = {0};
+		int r;
+
+		if (peer->endpoint_host[0] == '\0')
+			continue;
+		r = resolve_wait(peer->endpoint_host, peer->endpoint_port, timeout_ns, &answer,
+				 err);
+		if (r < 0)
+			return r;
+		peer->endpoint = prepare_choose_endpoint(&answer, profile->fwmark);
+	}
+	return 0;
+}
+
+/* The smallest of the paths to the endpoints, in bytes; 0: none is known. */
+static uint32_t find_path_mtu(const struct profile *profile)
+{
+	AUTO(nlsock) struct nlsock *nl = NULL;
+	uint32_t smallest = 0;
+
+	if (nlsock_open(&nl, NULL) < 0)
+		return 0;
+	for (size_t i = 0; i < profile->n_peers; i++) {
+		struct route_path path;
+
+		if (!endpoint_is_set(&profile->peer[i].endpoint) ||
+		    route_get(nl, &profile->peer[i].endpoint, profile->fwmark, &path, NULL) < 0)
+			continue;
+		if (smallest == 0 || path.mtu < smallest)
+			smallest = path.mtu;
+	}
+	return smallest;
+}
+
+int prepare_network(struct prepared *prepared, uint64_t timeout_ns, struct error *err)
+{
+	struct plan_environment environment = {
+		.ping_gid = getegid(),
+		.has_ipv6 = access("/proc/sys/net/ipv6", F_OK) == 0,
+	};
+	int r = resolve_peers(prepared->profile, timeout_ns, err);
+
+	if (r < 0)
+		return r;
+	environment.path_mtu = find_path_mtu(prepared->profile);
+	return plan_run(prepared->profile, &environment, &prepared->plan, err);
+}
+
+void prepare_done(struct prepared *prepared)
+{
+	profile_free(prepared->profile);
+	plan_done(&prepared->plan);
+	prepared->profile = NULL;
+}

@@ -1,0 +1,48 @@
+/* Endpoint names looked up again when no handshake comes.
+ *
+ * How it works.  The data plane reports each initiation that goes unanswered.
+ * A peer that was given by name and has sent REFRESH_AFTER initiations since
+ * its last handshake gets its name looked up anew, in a child, one name at a
+ * time and each at most every REFRESH_PAUSE_NS.  A new address goes to the data
+ * plane, which begins a handshake there; the old one stays when the name does
+ * not resolve.  Nothing wakes while handshakes succeed.
+ */
+#ifndef ADIT_SUPERVISE_REFRESH_H
+#define ADIT_SUPERVISE_REFRESH_H
+
+#include "base/clock.h"
+#include "supervise/resolve.h"
+
+#include <stddef.h>
+
+struct profile;
+struct tunnel;
+struct tunnel_stats;
+
+enum { REFRESH_AFTER = 2 };
+#define REFRESH_PAUSE_NS (5 * NS_PER_S)
+
+struct refresh_peer {
+	uint64_t n_answered;   /* initiations sent when the last handshake was seen */
+	uint64_t handshake_ns; /* wall time of that handshake */
+	struct instant last_try;
+};
+
+struct refresh {
+	struct profile *profile;   /* borrowed; its endpoints are kept current */
+	struct refresh_peer *peer; /* owned, one for each of the profile */
+	struct resolve look_up;	   /* under way; fd -1: none */
+	size_t looked_up;	   /* which peer's name it is */
+};
+
+int refresh_init(struct refresh *refresh, struct profile *profile);
+void refresh_done(struct refresh *refresh);
+
+/* Looks at fresh statistics, and may begin a look-up: then refresh->look_up.fd
+ * is to be watched for reading, and refresh_finish() called.
+ */
+void refresh_consider(struct refresh *refresh, struct instant now,
+		      const struct tunnel_stats *stats);
+void refresh_finish(struct refresh *refresh, struct tunnel *tunnel);
+
+#endif

@@ -1,0 +1,592 @@
+#include "supervise/run.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "confine/command.h"
+#include "confine/confine.h"
+#include "confine/terminal.h"
+#include "confine/user.h"
+#include "supervise/diagnosis.h"
+#include "supervise/join.h"
+#include "supervise/network.h"
+#include "supervise/prepare.h"
+#include "supervise/refresh.h"
+#include "supervise/registry.h"
+#include "tunnel/tunnel.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+
+#define GRACE_NS	 (10 * NS_PER_S)  /* from SIGTERM to the end of all */
+#define RESPAWN_FIRST_NS (10 * NS_PER_MS) /* a dead data plane is replaced, then twice as late */
+#define RESPAWN_LAST_NS	 (10 * NS_PER_S)
+#define RESPAWN_CALM_NS	 (60 * NS_PER_S) /* that long without a death starts anew */
+
+enum { STATUS_ADIT = 125, STATUS_SIGNAL = 128 };
+
+enum run_state { RUN_CONNECTING, RUN_RUNNING, RUN_ENDED };
+
+struct run {
+	const struct run_options *options;
+	enum run_state state;
+	int status; /* with RUN_ENDED */
+
+	struct prepared prepared;
+	struct registry registry;
+	struct confine confine;
+	struct terminal terminal;
+	struct refresh refresh;
+	struct loop *loop;
+	int signals; /* signalfd */
+	int fd[NETWORK_FDS];
+
+	struct tunnel *tunnel; /* NULL: none, or being replaced */
+	struct instant respawn_at;
+	struct instant last_death;
+	uint64_t respawn_ns;
+	uint8_t last_timestamp[TUNNEL_TIMESTAMP_LEN];
+
+	bool is_ready; /* process 1 has made everything */
+	bool has_handshake;
+	struct instant began;
+	struct instant deadline; /* of the wait for a handshake */
+	struct instant end_of_grace;
+	struct error *err;
+};
+
+/* ---- the tunnel ---- */
+
+static int on_tunnel_event(void *context, int fd, uint32_t events);
+static int on_tunnel_death(void *context, int fd, uint32_t events);
+
+static int open_tunnel(struct run *run, struct error *err)
+{
+	struct tunnel_config config = {
+		.profile = run->prepared.profile,
+		.tun_fd = run->fd[NETWORK_FD_TUN],
+		.mtu = run->prepared.plan.mtu,
+		.starts_handshake = true,
+	};
+	int r;
+
+	memcpy(config.last_timestamp, run->last_timestamp, sizeof(config.last_timestamp));
+	r = tunnel_open(&config, &run->tunnel, err);
+	if (r < 0)
+		return r;
+	r = loop_add(run->loop, tunnel_events_fd(run->tunnel), EPOLLIN, on_tunnel_event, run);
+	if (r == 0)
+		r = loop_add(run->loop, tunnel_pidfd(run->tunnel), EPOLLIN, on_tunnel_death, run);
+	return r < 0 ? error_errno(err, -r, "cannot watch the tunnel") : 0;
+}
+
+static void close_tunnel(struct run *run)
+{
+	if (!run->tunnel)
+		return;
+	loop_remove(run->loop, tunnel_events_fd(run->tunnel));
+	loop_remove(run->loop, tunnel_pidfd(run->tunnel));
+	tunnel_close(run->tunnel);
+	run->tunnel = NULL;
+}
+
+/* The namespace is sealed without it: packets wait in the TUN or are dropped. */
+static int on_tunnel_death(void *context, int fd, uint32_t events)
+{
+	struct run *run = context;
+	struct instant now = clock_now();
+
+	(void)fd;
+	(void)events;
+	close_tunnel(run);
+	if (instant_is_set(run->last_death) &&
+	    instant_since(now, run->last_death) < RESPAWN_CALM_NS)
+		run->respawn_ns = run->respawn_ns * 2 < RESPAWN_LAST_NS ? run->respawn_ns * 2
+									: RESPAWN_LAST_NS;
+	else
+		run->respawn_ns = RESPAWN_FIRST_NS;
+	run->last_death = now;
+	run->respawn_at = instant_add(now, run->respawn_ns);
+	log_warn("the data plane has ended; nothing leaves until it is back");
+	return 0;
+}
+
+static void respawn_tunnel(struct run *run)
+{
+	struct error err = {0};
+
+	run->respawn_at = (struct instant){0};
+	if (open_tunnel(run, &err) < 0) {
+		log_error(&err);
+		(void)on_tunnel_death(run, -1, 0);
+	}
+}
+
+static int let_go(struct run *run)
+{
+	if (!run->is_ready || (run->options->has_wait && !run->has_handshake) ||
+	    run->state != RUN_CONNECTING)
+		return 0;
+	run->state = RUN_RUNNING;
+	run->deadline = (struct instant){0};
+	if (!run->options->is_quiet && run->has_handshake && log_use_color())
+		log_info("tunnel up after %.0f ms",
+			 (double)instant_since(clock_now(), run->began) / (double)NS_PER_MS);
+	return confine_go(&run->confine, run->err);
+}
+
+static int on_look_up(void *context, int fd, uint32_t events)
+{
+	struct run *run = context;
+
+	(void)events;
+	loop_remove(run->loop, fd);
+	if (run->tunnel)
+		refresh_finish(&run->refresh, run->tunnel);
+	else
+		resolve_cancel(&run->refresh.look_up);
+	return 0;
+}
+
+static int on_tunnel_event(void *context, int fd, uint32_t events)
+{
+	struct run *run = context;
+	struct tunnel_stats stats = {0};
+	int look_up = run->refresh.look_up.fd;
+
+	(void)fd;
+	(void)events;
+	tunnel_take_event(run->tunnel);
+	if (tunnel_read_stats(run->tunnel, &stats, NULL) < 0)
+		return 0; /* it has died: its pidfd says so too */
+	memcpy(run->last_timestamp, stats.last_timestamp, sizeof(run->last_timestamp));
+	run->has_handshake = run->has_handshake || tunnel_stats_has_handshake(&stats);
+	refresh_consider(&run->refresh, clock_now(), &stats);
+	tunnel_stats_done(&stats);
+	if (run->refresh.look_up.fd >= 0 && look_up < 0)
+		(void)loop_add(run->loop, run->refresh.look_up.fd, EPOLLIN, on_look_up, run);
+	return let_go(run);
+}
+
+/* Nobody has answered in time: why? */
+static int explain_silence(struct run *run)
+{
+	struct tunnel_stats stats = {0};
+	struct diagnosis_facts facts = {0};
+	const struct profile *profile = run->prepared.profile;
+
+	if (!run->tunnel || tunnel_read_stats(run->tunnel, &stats, run->err) < 0)
+		return error_set(run->err, EIO, "the data plane has ended");
+	for (size_t i = 0; i < profile->n_peers; i++) {
+		const struct profile_peer *peer = &profile->peer[i];
+
+		if (!endpoint_is_set(&peer->endpoint))
+			continue;
+		facts.endpoint = peer->endpoint;
+		facts.has_preshared_key = !secret_is_zero(peer->preshared_key.byte, 32);
+		break;
+	}
+	facts.send_errno = stats.tx_errno;
+	facts.icmp_errno = stats.icmp_errno;
+	facts.bad_responses = stats.rx_bad_response;
+	facts.datagrams_in = stats.rx_datagrams;
+	tunnel_stats_done(&stats);
+	if (!endpoint_is_set(&facts.endpoint))
+		return error_set(run->err, EDESTADDRREQ,
+				 "no peer has an Endpoint, and none has called");
+	return diagnosis_explain(&facts, run->options->wait_ns, run->err);
+}
+
+/* ---- the confinement ---- */
+
+static void end(struct run *run, int status)
+{
+	run->state = RUN_ENDED;
+	run->status = status;
+}
+
+static int take_network(struct run *run, const struct confine_event *event)
+{
+	if (event->n_fds != NETWORK_FDS)
+		return error_set(run->err, EPROTO, "process 1 made no network");
+	memcpy(run->fd, event->fd, sizeof(run->fd));
+	return open_tunnel(run, run->err);
+}
+
+/* The command has stopped, and so do we: whoever waits for us sees it. */
+static void stop_with_it(struct run *run)
+{
+	terminal_note_stop(&run->terminal);
+	(void)raise(SIGSTOP);
+}
+
+static int obey_event(struct run *run, const struct confine_event *event)
+{
+	switch (event->kind) {
+	case CONFINE_NETWORK:
+		return take_network(run, event);
+	case CONFINE_READY:
+		run->is_ready = true;
+		return let_go(run);
+	case CONFINE_NOTE:
+		log_warn("%s%s%s", event->error.what, event->error.hint[0] ? "; " : "",
+			 event->error.hint);
+		return 0;
+	case CONFINE_STARTED:
+	case CONFINE_CONTINUED:
+		return 0;
+	case CONFINE_STOPPED:
+		stop_with_it(run);
+		return 0;
+	case CONFINE_EXITED:
+		end(run, event->status);
+		return 0;
+	case CONFINE_FAILED:
+		end(run, event->status);
+		log_error(&event->error);
+		return 0;
+	case CONFINE_GONE:
+		end(run, STATUS_ADIT);
+		return error_set(run->err, ECHILD,
+				 "process 1 of the namespace was killed; with "
+				 "it ended everything inside");
+	case CONFINE_EVENTS:
+		break;
+	}
+	return 0;
+}
+
+static int on_channel(void *context, int fd, uint32_t events)
+{
+	struct run *run = context;
+	struct confine_event event = {0};
+	int r = confine_receive(&run->confine, &event, run->err);
+
+	(void)fd;
+	(void)events;
+	return r < 0 ? r : obey_event(run, &event);
+}
+
+static int on_join(void *context, int fd, uint32_t events)
+{
+	struct run *run = context;
+
+	(void)fd;
+	(void)events;
+	join_serve(&run->registry, run->confine.ns);
+	return 0;
+}
+
+/* ---- signals ---- */
+
+/* What this process handles itself.  What was ignored at the start (nohup(1))
+ * stays ignored.
+ */
+static void choose_signals(const struct confine_signals *found, sigset_t *ret)
+{
+	static const int wanted[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT};
+
+	sigemptyset(ret);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if (!sigismember(&found->ignored, wanted[i]))
+			(void)sigaddset(ret, wanted[i]);
+}
+
+/* Before the command runs there is nobody to pass a signal to. */
+static void obey_signal_early(struct run *run, int number)
+{
+	if (number == SIGTSTP)
+		(void)raise(SIGSTOP);
+	else if (number != SIGCONT)
+		end(run, STATUS_SIGNAL + number);
+}
+
+static void obey_signal(struct run *run, const struct signalfd_siginfo *info)
+{
+	int number = (int)info->ssi_signo;
+	bool is_from_terminal = info->ssi_code == SI_KERNEL;
+
+	switch (number) {
+	case SIGCONT:
+		terminal_give_back(&run->terminal);
+		(void)confine_continue(&run->confine);
+		return;
+	case SIGTSTP:
+	case SIGINT:
+	case SIGQUIT:
+		/* the terminal's own reach the command too, being in our group */
+		if (!is_from_terminal)
+			(void)confine_signal(&run->confine, number);
+		return;
+	default:
+		if (instant_is_set(run->end_of_grace))
+			end(run, STATUS_SIGNAL + number); /* asked twice */
+		run->end_of_grace = instant_add(clock_now(), GRACE_NS);
+		(void)confine_signal(&run->confine, number);
+	}
+}
+
+static int on_signal(void *context, int fd, uint32_t events)
+{
+	struct run *run = context;
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return 0;
+	if (run->state == RUN_CONNECTING)
+		obey_signal_early(run, (int)info.ssi_signo);
+	else
+		obey_signal(run, &info);
+	return 0;
+}
+
+static int open_signals(struct run *run, const struct confine_signals *found)
+{
+	sigset_t mine;
+
+	choose_signals(found, &mine);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &mine, NULL) < 0)
+		return error_errno(run->err, errno, "cannot block signals");
+	run->signals = signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (run->signals < 0)
+		return error_errno(run->err, errno, "cannot read signals");
+	return 0;
+}
+
+/* ---- from beginning to end ---- */
+
+static void fill_names(const struct profile *profile, const char *search[PROFILE_SEARCH_MAX],
+		       struct confine_options *options)
+{
+	for (size_t i = 0; i < profile->n_search; i++)
+		search[i] = profile->search[i];
+	options->dns = profile->dns;
+	options->n_dns = profile->n_dns;
+	options->search = search;
+	options->n_search = profile->n_search;
+}
+
+/* Root's file is read; from here on everything is the user's own doing. */
+static int become_user(const struct run_options *options, struct confine_options *confine,
+		       struct error *err)
+{
+	struct user user;
+	int r;
+
+	if (geteuid() != 0)
+		return options->user ? error_set(err, EPERM, "--user needs root") : 0;
+	if (confine->as_root)
+		return options->user ? error_set(err, EINVAL,
+						 "--user and --as-root exclude each "
+						 "other")
+				     : 0;
+	r = user_choose(options->user, &user, err);
+	if (r < 0)
+		return r;
+	confine->tun_helper = user_helper_start(err);
+	if (confine->tun_helper < 0)
+		return confine->tun_helper;
+	return user_become(&user, err);
+}
+
+static int judge_command(const struct confine_options *confine, struct error *err)
+{
+	struct error advice = {0};
+
+	switch (command_judge(confine->argv, &advice)) {
+	case COMMAND_FINE:
+		return 0;
+	case COMMAND_WARN:
+		log_warn("%s%s%s", advice.what, advice.hint[0] ? "; " : "", advice.hint);
+		return 0;
+	case COMMAND_REFUSE:
+		if (err)
+			*err = advice;
+		return -advice.code;
+	}
+	return 0;
+}
+
+static int claim_key(struct run *run)
+{
+	pid_t holder = 0;
+	int r = registry_claim(run->prepared.profile->public_key, &run->registry, &holder,
+			       run->err);
+
+	if (r == -EBUSY)
+		error_hint(run->err, "two clients with one key stall each other; --join runs the "
+				     "command beside the other one");
+	return r;
+}
+
+static void warn_of_profile(const struct run *run)
+{
+	if (run->prepared.profile->n_dns == 0)
+		log_warn("the file has no DNS: names are not resolved inside, and the host's "
+			 "resolver is out of reach; add 'DNS = ADDRESS'");
+}
+
+static int watch(struct run *run)
+{
+	int r = loop_add(run->loop, run->confine.channel, EPOLLIN, on_channel, run);
+
+	if (r == 0)
+		r = loop_add(run->loop, run->signals, EPOLLIN, on_signal, run);
+	if (r == 0 && run->registry.listen >= 0)
+		r = loop_add(run->loop, run->registry.listen, EPOLLIN, on_join, run);
+	return r < 0 ? error_errno(run->err, -r, "cannot watch the namespace") : 0;
+}
+
+static int handle_deadlines(struct run *run)
+{
+	struct instant now = clock_now();
+
+	if (instant_is_due(run->deadline, now) && run->state == RUN_CONNECTING)
+		return explain_silence(run);
+	if (instant_is_due(run->respawn_at, now))
+		respawn_tunnel(run);
+	if (instant_is_due(run->end_of_grace, now))
+		end(run, STATUS_ADIT);
+	return 0;
+}
+
+static int turn_until_ended(struct run *run)
+{
+	while (run->state != RUN_ENDED) {
+		struct instant next = instant_first(instant_first(run->deadline, run->respawn_at),
+						    run->end_of_grace);
+		int r = loop_turn(run->loop, next);
+
+		if (r == 0)
+			r = handle_deadlines(run);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Namespaces, network, tunnel, command: everything that is this run's alone. */
+static int run_own(struct run *run, struct confine_options *confine)
+{
+	const char *search[PROFILE_SEARCH_MAX];
+	int r = claim_key(run);
+
+	if (r < 0)
+		return r;
+	warn_of_profile(run);
+	r = prepare_network(&run->prepared, run->options->wait_ns, run->err);
+	if (r < 0)
+		return r;
+	if (refresh_init(&run->refresh, run->prepared.profile) < 0)
+		return error_set(run->err, ENOMEM, "out of memory");
+	fill_names(run->prepared.profile, search, confine);
+	confine->network = network_make;
+	confine->network_context = &run->prepared.plan;
+	r = confine_start(confine, &run->confine, run->err);
+	if (r < 0)
+		return r;
+	run->began = clock_now();
+	if (run->options->has_wait)
+		run->deadline = instant_add(run->began, run->options->wait_ns);
+	r = watch(run);
+	return r < 0 ? r : turn_until_ended(run);
+}
+
+static int run_joined(struct run *run, const struct confine_options *confine)
+{
+	int ns[CONFINE_NAMESPACES];
+	int r = join_ask(run->prepared.profile->public_key, ns, run->err);
+
+	if (r < 0) {
+		if (r == -ENOENT)
+			error_hint(run->err,
+				   "without --join this command gets a tunnel of its own");
+		return r;
+	}
+	run->has_handshake = true;
+	r = confine_join(confine, ns, &run->confine, run->err);
+	for (int i = 0; i < CONFINE_NAMESPACES; i++)
+		if (ns[i] >= 0)
+			(void)close(ns[i]);
+	if (r == 0)
+		r = watch(run);
+	return r < 0 ? r : turn_until_ended(run);
+}
+
+static void tell_what_is_kept(struct run *run)
+{
+	char path[CONFINE_PATH_LEN];
+
+	if (run->confine.init > 0 && confine_kept(&run->confine, path))
+		log_info("what the command left in /tmp is in %s", path);
+}
+
+static void run_done(struct run *run)
+{
+	confine_end(&run->confine);
+	terminal_reclaim(&run->terminal);
+	tell_what_is_kept(run);
+	confine_done(&run->confine);
+	close_tunnel(run);
+	refresh_done(&run->refresh);
+	registry_release(&run->registry);
+	for (int i = 0; i < NETWORK_FDS; i++)
+		if (run->fd[i] >= 0)
+			(void)close(run->fd[i]);
+	if (run->signals >= 0)
+		(void)close(run->signals);
+	loop_free(run->loop);
+	terminal_close(&run->terminal);
+	prepare_done(&run->prepared);
+}
+
+static int prepare(struct run *run, struct confine_options *confine)
+{
+	int r = prepare_profile(run->options->config, &run->prepared, run->err);
+
+	if (r == 0)
+		r = become_user(run->options, confine, run->err);
+	if (r == 0)
+		r = judge_command(confine, run->err);
+	if (r == 0)
+		r = open_signals(run, confine->signals);
+	if (r == 0 && !(run->loop = loop_new()))
+		r = error_set(run->err, ENOMEM, "out of memory");
+	return r;
+}
+
+int run_command(struct run_options *options, int *ret_status, struct error *err)
+{
+	struct confine_options confine = options->confine;
+	struct confine_signals found;
+	struct run run = {
+		.options = options,
+		.registry = {.lock = -1, .listen = -1},
+		.confine = {.init = -1, .init_fd = -1, .channel = -1, .kept_lock = -1},
+		.terminal = {.fd = -1},
+		.refresh = {.look_up = {.fd = -1}},
+		.signals = -1,
+		.fd = {-1, -1},
+		.err = err,
+	};
+	int r;
+
+	confine_signals_save(&found);
+	confine.signals = &found;
+	terminal_open(&run.terminal);
+	r = prepare(&run, &confine);
+	if (r == 0)
+		r = options->is_joining ? run_joined(&run, &confine) : run_own(&run, &confine);
+	run_done(&run);
+	if (r == 0)
+		*ret_status = run.status;
+	return r;
+}
