@@ -240,12 +240,14 @@ static void test_other_side_that_goes_away_does_not_end_the_sender(void **state)
 {
 	static const uint8_t out[TRANSFER_LEN];
 	const struct sigaction action = {.sa_handler = on_alarm};
+	const struct sigaction deadly = {.sa_handler = SIG_DFL};
 	int ends[2];
 	pid_t child;
 	int status;
 
 	(void)state;
 	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+	assert_int_equal(sigaction(SIGPIPE, &deadly, NULL), 0);
 	make_pair(SOCK_STREAM, ends);
 	child = fork();
 	assert_true(child >= 0);
