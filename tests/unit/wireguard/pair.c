@@ -3,6 +3,7 @@
 #include "wireguard/pair.h"
 
 #include "base/bytes.h"
+#include "wireguard/cookie.h"
 #include "wireguard/crypto.h"
 
 #include <errno.h>
@@ -126,6 +127,7 @@ static void note_delivery(struct pair *pair, enum pair_name to, const struct wg_
 	assert_false(side->is_delivered[number / 8] & 1 << number % 8);
 	side->is_delivered[number / 8] |= (uint8_t)(1 << number % 8);
 	side->n_delivered++;
+	side->last_len = packet->len;
 }
 
 /* ---- the wire ---- */
@@ -204,19 +206,26 @@ void pair_pump(struct pair *pair, enum pair_name name)
 	}
 }
 
+enum wg_verdict pair_receive(struct pair *pair, enum pair_name to, struct pair_datagram *what,
+			     struct wg_packet *ret)
+{
+	const struct wg_datagram in = {
+		.bytes = what->bytes,
+		.len = what->len,
+		.from = &what->from,
+		.to = &what->to,
+		.ifindex = 2,
+		.tos = what->tos,
+	};
+
+	return wg_receive(pair->side[to].device, pair->now, &in, ret);
+}
+
 static enum wg_verdict hand_over(struct pair *pair, enum pair_name to,
 				 struct pair_datagram *datagram)
 {
-	const struct wg_datagram in = {
-		.bytes = datagram->bytes,
-		.len = datagram->len,
-		.from = &datagram->from,
-		.to = &datagram->to,
-		.ifindex = 2,
-		.tos = datagram->tos,
-	};
 	struct wg_packet packet;
-	enum wg_verdict verdict = wg_receive(pair->side[to].device, pair->now, &in, &packet);
+	enum wg_verdict verdict = pair_receive(pair, to, datagram, &packet);
 
 	if (verdict == WG_DELIVER)
 		note_delivery(pair, to, &packet);
@@ -369,6 +378,28 @@ void pair_connect(struct pair *pair)
 	assert_int_equal(pair->side[BOB].n_delivered, 1);
 }
 
+struct pair_datagram pair_forge_initiation(struct pair *pair, enum pair_name to,
+					   const union endpoint *from)
+{
+	struct message_initiation message;
+	struct cookie_maker maker;
+	struct crypto *crypto = crypto_new();
+	const struct pair_datagram datagram = {
+		.bytes = (uint8_t *)&message,
+		.len = sizeof(message),
+		.from = *from,
+		.to = pair->side[to].at,
+	};
+
+	assert_non_null(crypto);
+	pair_fill_random(pair, (uint8_t *)&message, sizeof(message));
+	message.type = le32_from_host(MESSAGE_INITIATION);
+	cookie_maker_init(&maker, crypto, pair->side[to].public_key);
+	cookie_add_macs(&maker, crypto, pair->now, (uint8_t *)&message, sizeof(message));
+	crypto_free(crypto);
+	return pair_datagram_copy(&datagram);
+}
+
 /* ---- life ---- */
 
 static void make_keys(struct pair *pair)
@@ -391,7 +422,7 @@ static void make_device(struct pair *pair, enum pair_name name)
 	struct pair_side *side = &pair->side[name];
 	const struct prefix allowed = {.address = pair_inner(pair_other(name)), .len = 32};
 
-	side->device = wg_device_new(pair_fill_random, pair, boot_wall);
+	side->device = wg_device_new(pair_fill_random, pair, side->boot_wall);
 	assert_non_null(side->device);
 	assert_int_equal(wg_device_set_private_key(side->device, pair->now, side->private_key), 0);
 	side->peer = wg_peer_add(side->device, pair->now, pair->side[pair_other(name)].public_key);
@@ -413,8 +444,10 @@ int pair_start(void **state)
 	pair->now = (struct instant){1000 * NS_PER_S};
 	pair->wire.latency_ns = 5 * NS_PER_MS;
 	make_keys(pair);
-	for (enum pair_name name = ALICE; name < PAIR_SIDES; name++)
+	for (enum pair_name name = ALICE; name < PAIR_SIDES; name++) {
 		pair->side[name].at = pair_endpoint(endpoints[name]);
+		pair->side[name].boot_wall = boot_wall;
+	}
 	for (enum pair_name name = ALICE; name < PAIR_SIDES; name++)
 		make_device(pair, name);
 	*state = pair;

@@ -46,12 +46,14 @@ struct pair_side {
 	struct wg_peer *peer; /* the other one */
 	uint8_t private_key[32];
 	uint8_t public_key[32];
-	union endpoint at; /* where it sends from */
+	union endpoint at;	    /* where it sends from */
+	struct wall_time boot_wall; /* what it believes */
 
 	uint32_t n_offered; /* inner packets numbered from 0 */
 	uint32_t n_refused; /* by wg_seal_begin(), with `refusal` */
 	int refusal;
 	uint32_t n_delivered;  /* of the other side's */
+	size_t last_len;       /* of the last one of these */
 	uint8_t *is_delivered; /* bits by the other side's numbers */
 	size_t n_bits;
 
@@ -93,6 +95,9 @@ void pair_connect(struct pair *pair);
 
 /* Hands a device a datagram, past the wire; `bytes` is copied first. */
 enum wg_verdict pair_inject(struct pair *pair, enum pair_name to, const struct pair_datagram *what);
+/* The same without any check of what comes out; ret points into `what`. */
+enum wg_verdict pair_receive(struct pair *pair, enum pair_name to, struct pair_datagram *what,
+			     struct wg_packet *ret);
 /* A copy that lives on; pair_datagram_done() frees it. */
 struct pair_datagram pair_datagram_copy(const struct pair_datagram *from);
 void pair_datagram_done(struct pair_datagram *datagram);
@@ -105,6 +110,11 @@ void pair_write_packet(enum pair_name from, uint32_t number, uint8_t *ret, size_
 struct address pair_inner(enum pair_name name);
 struct prefix pair_prefix(const char *text);
 union endpoint pair_endpoint(const char *text);
+/* An initiation with random contents and a valid mac1, as anybody can make who
+ * knows the public key.
+ */
+struct pair_datagram pair_forge_initiation(struct pair *pair, enum pair_name to,
+					   const union endpoint *from);
 uint64_t pair_random(struct pair *pair);
 void pair_fill_random(void *pair, uint8_t *ret, size_t len); /* a wg_random */
 
