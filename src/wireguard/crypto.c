@@ -29,8 +29,7 @@ enum { BLAKE2S_BLOCK_LEN = 64 };
 /* A context, and the key that is in it. */
 struct transport {
 	EVP_CIPHER_CTX *context;
-	struct crypto_key key;
-	bool has_key;
+	struct crypto_key key; /* zeroes at first */
 };
 
 struct crypto {
@@ -89,8 +88,10 @@ static bool start_contexts(struct crypto *crypto)
 	return EVP_DigestInit_ex(crypto->hash, crypto->blake2s, NULL) > 0 &&
 	       EVP_MAC_CTX_set_params(crypto->mac, params) > 0 &&
 	       EVP_PKEY_fromdata_init(crypto->x25519) > 0 &&
-	       EVP_EncryptInit_ex(crypto->seal.context, crypto->aead, NULL, NULL, NULL) > 0 &&
-	       EVP_DecryptInit_ex(crypto->open.context, crypto->aead, NULL, NULL, NULL) > 0;
+	       EVP_EncryptInit_ex(crypto->seal.context, crypto->aead, NULL, crypto->seal.key.byte,
+				  NULL) > 0 &&
+	       EVP_DecryptInit_ex(crypto->open.context, crypto->aead, NULL, crypto->open.key.byte,
+				  NULL) > 0;
 }
 
 struct crypto *crypto_new(void)
@@ -404,7 +405,7 @@ bool crypto_open_message(struct crypto *crypto, const struct crypto_message *mes
  */
 static bool is_loaded(const struct transport *transport, const struct crypto_key *key)
 {
-	uint64_t differs = transport->has_key ? 0 : 1;
+	uint64_t differs = 0;
 
 	for (size_t i = 0; i < sizeof(key->byte); i += 8)
 		differs |= le64_load(transport->key.byte + i) ^ le64_load(key->byte + i);
@@ -418,52 +419,63 @@ static void load(struct transport *transport, const struct crypto_key *key, uint
 
 	le64_store(nonce + 4, counter);
 	must(EVP_CipherInit_ex(transport->context, NULL, NULL, fresh, nonce, -1) > 0);
-	if (fresh) {
-		transport->key = *key;
-		transport->has_key = true;
-	}
+	transport->key = *key;
 }
 
-/* Returns len. */
-static size_t run(struct transport *transport, uint8_t *out, const uint8_t *bytes, size_t len)
+static void run(struct transport *transport, uint8_t *out, const uint8_t *bytes, size_t len)
 {
 	int n;
 
 	if (len > 0)
 		must(EVP_CipherUpdate(transport->context, out, &n, bytes, (int)len) > 0);
-	return len;
+}
+
+/* Puts all parts where they are to be encrypted.  A call of the cipher for each
+ * part costs more than the copy: 230 ns against 30 for 40 + 1380 bytes.
+ */
+static void gather(const struct crypto_plain *plain, uint8_t *out)
+{
+	uint8_t *body = out + plain->head_len;
+
+	if (plain->head_len > 0)
+		memcpy(out, plain->head, plain->head_len);
+	if (plain->body_len > 0 && plain->body != body)
+		memcpy(body, plain->body, plain->body_len);
+	memset(body + plain->body_len, 0, plain->n_zeroes);
 }
 
 size_t crypto_seal(struct crypto *crypto, const struct crypto_key *key, uint64_t counter,
 		   const struct crypto_plain *plain, uint8_t *out)
 {
-	static const uint8_t zeroes[WG_TAG_LEN];
-	size_t len = 0;
+	size_t len = plain->head_len + plain->body_len + plain->n_zeroes;
+	const uint8_t *bytes = plain->body;
+	uint8_t *tag = out + len;
 	int n;
 
+	if (len > plain->body_len) {
+		gather(plain, out);
+		bytes = out;
+	}
 	load(&crypto->seal, key, counter);
-	len += run(&crypto->seal, out + len, plain->head, plain->head_len);
-	len += run(&crypto->seal, out + len, plain->body, plain->body_len);
-	len += run(&crypto->seal, out + len, zeroes, plain->n_zeroes);
-	must(EVP_CipherFinal_ex(crypto->seal.context, out + len, &n) > 0);
-	must(EVP_CIPHER_CTX_ctrl(crypto->seal.context, EVP_CTRL_AEAD_GET_TAG, WG_TAG_LEN,
-				 out + len) > 0);
+	run(&crypto->seal, out, bytes, len);
+	must(EVP_CipherFinal_ex(crypto->seal.context, tag, &n) > 0);
+	must(EVP_CIPHER_CTX_ctrl(crypto->seal.context, EVP_CTRL_AEAD_GET_TAG, WG_TAG_LEN, tag) > 0);
 	return len + WG_TAG_LEN;
 }
 
 bool crypto_open(struct crypto *crypto, const struct crypto_key *key, uint64_t counter,
 		 uint8_t *bytes, size_t len)
 {
+	uint8_t *tag;
 	int n;
 
 	if (len < WG_TAG_LEN)
 		return false;
-	len -= WG_TAG_LEN;
+	tag = bytes + len - WG_TAG_LEN;
 	load(&crypto->open, key, counter);
-	must(EVP_CIPHER_CTX_ctrl(crypto->open.context, EVP_CTRL_AEAD_SET_TAG, WG_TAG_LEN,
-				 bytes + len) > 0);
-	len = run(&crypto->open, bytes, bytes, len);
-	return EVP_CipherFinal_ex(crypto->open.context, bytes + len, &n) > 0;
+	must(EVP_CIPHER_CTX_ctrl(crypto->open.context, EVP_CTRL_AEAD_SET_TAG, WG_TAG_LEN, tag) > 0);
+	run(&crypto->open, bytes, bytes, len - WG_TAG_LEN);
+	return EVP_CipherFinal_ex(crypto->open.context, tag, &n) > 0;
 }
 
 /* ---- forgetting ---- */
