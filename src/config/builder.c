@@ -65,10 +65,22 @@ static struct lexer_line find_line(const struct config_text *text, uint32_t numb
 	return line;
 }
 
+/* Bytes of the word at a column, for places that come without a width. */
+static size_t word_len(const struct lexer_line *line, uint32_t column)
+{
+	size_t start = column > 0 ? column - 1 : 0;
+	size_t at = start;
+
+	while (at < line->whole.len && line->whole.at[at] != ',' && line->whole.at[at] != '=' &&
+	       !lexer_is_blank(line->whole.at[at]))
+		at++;
+	return at - start;
+}
+
 void builder_remark(struct builder *builder, enum report_severity severity,
 		    const struct profile_place *place, size_t width, const char *format, ...)
 {
-	struct report_spot spot = {.mask_from = SIZE_MAX, .width = width};
+	struct report_spot spot = {.mask_from = SIZE_MAX};
 	struct lexer_line line;
 	char what[512];
 	va_list args;
@@ -83,6 +95,7 @@ void builder_remark(struct builder *builder, enum report_severity severity,
 			spot.source = line.whole.at;
 			spot.source_len = line.whole.len;
 			spot.mask_from = find_mask(&line);
+			spot.width = width ? width : word_len(&line, place->column);
 		}
 	}
 	report_add(builder->report, severity, &spot, "%s", what);
@@ -173,6 +186,14 @@ static const char *find_raw(const struct item *item, size_t offset)
 	return at;
 }
 
+static bool has_blank(const struct item *item)
+{
+	for (size_t i = 0; i < item->raw_len; i++)
+		if (lexer_is_blank(item->raw[i]))
+			return true;
+	return false;
+}
+
 static void remark_fault(struct builder *builder, const struct item *item,
 			 const struct fault *fault)
 {
@@ -182,14 +203,16 @@ static void remark_fault(struct builder *builder, const struct item *item,
 	struct profile_place place = place_of(builder, item->line, from);
 	size_t width = to > from ? (size_t)(to - from) : 1;
 
-	if (item->key->flags & KEY_SECRET)
+	if (item->key->flags & KEY_SECRET || report_looks_secret(item->text, item->len))
 		builder_remark(builder, REPORT_ERROR, &place, width, "%s: %s", item->key->name,
 			       fault->what);
 	else
 		builder_remark(builder, REPORT_ERROR, &place, width, "%s: '%.80s%s': %s",
 			       item->key->name, item->text, item->len > 80 ? "..." : "",
 			       fault->what);
-	if (fault->hint[0])
+	if (item->key->flags & KEY_COMMAS && has_blank(item))
+		report_hint(builder->report, "commas stand between the values of a list");
+	else if (fault->hint[0])
 		report_hint(builder->report, "%s", fault->hint);
 }
 
@@ -291,6 +314,10 @@ static void remark_unknown(struct builder *builder, const struct lexer_line *lin
 			    section_info[elsewhere->section].name);
 	else if (near)
 		report_hint(builder->report, "did you mean %s?", near->name);
+	else if (memchr(line->name.at, ':', line->name.len))
+		report_hint(builder->report, "'=' stands between a key and its value");
+	if (near)
+		builder->is_guessed[near - key_table] = true;
 }
 
 static void take_unknown(struct builder *builder, const struct lexer_line *line)
@@ -381,9 +408,12 @@ static void take_pair(struct builder *builder, const struct lexer_line *line)
 static void begin_peer(struct builder *builder, const struct profile_place *place)
 {
 	builder_end_peer(builder);
-	for (size_t i = 0; i < n_keys; i++)
-		if (key_table[i].section == SECTION_PEER)
-			builder->seen[i] = (struct profile_place){0};
+	for (size_t i = 0; i < n_keys; i++) {
+		if (key_table[i].section != SECTION_PEER)
+			continue;
+		builder->seen[i] = (struct profile_place){0};
+		builder->is_guessed[i] = false;
+	}
 	builder->peer = profile_add_peer(builder->profile);
 	if (builder->peer) {
 		builder->peer->place = *place;
@@ -423,6 +453,7 @@ static void take_section(struct builder *builder, const struct lexer_line *line)
 
 	builder->section = section;
 	builder->is_section_unknown = section == SECTIONS;
+	builder->has_unknown_section |= section == SECTIONS;
 	if (section == SECTIONS) {
 		remark_section(builder, line, &place);
 		return;
@@ -451,6 +482,11 @@ static void take_junk(struct builder *builder, const struct lexer_line *line)
 	remark_part(builder, line, line->name, line->why);
 	if (line->name.at[0] == ';' || line->name.at[0] == '/')
 		report_hint(builder->report, "a comment begins with '#'");
+	/* What follows belongs to a section, and nobody knows which. */
+	if (*lexer_trim(line->whole).at == '[') {
+		builder->is_section_unknown = true;
+		builder->has_unknown_section = true;
+	}
 }
 
 static void take_lines(struct builder *builder, const struct config_text *text)
@@ -522,6 +558,7 @@ int builder_add_file(struct builder *builder, const char *path, bool is_plain, s
 
 		builder_remark(builder, REPORT_ERROR, &place, 0, "the file is UTF-16, not UTF-8");
 		report_hint(builder->report, "iconv -f UTF-16 -t UTF-8");
+		builder->has_unknown_section = true;
 		return 0;
 	}
 	take_lines(builder, &file->text);

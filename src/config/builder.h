@@ -38,7 +38,9 @@ struct builder {
 	bool is_section_unknown; /* its keys are not looked at */
 	struct profile_place section_place[SECTIONS]; /* of the first; line 0: absent */
 	struct profile_place seen[KEYS_MAX]; /* the last of each key; [Peer]: of this peer */
-	struct profile_peer *peer;	     /* the last one */
+	bool is_guessed[KEYS_MAX];	     /* misspelt, and remarked on: not missing too */
+	bool has_unknown_section;	     /* likewise for all that may stand in it */
+	struct profile_peer *peer;	     /* the one that is being read; NULL: none */
 	size_t n_allowed_ips;
 	unsigned int said; /* groups of wgquick.h already remarked on */
 
@@ -61,7 +63,7 @@ struct item {
 	struct profile_place place;
 };
 
-/* A remark on `width` bytes at a place of any file read (0: to the line's end).
+/* A remark on `width` bytes at a place of any file read (0: the word there).
  * The source line is found, and masked when it holds a key.
  */
 void builder_remark(struct builder *builder, enum report_severity severity,

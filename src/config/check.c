@@ -14,6 +14,14 @@ static const struct profile_place *seen_at(const struct builder *builder, enum s
 	return &builder->seen[key_find(section, slice) - key_table];
 }
 
+/* Or was tried to be given, which has been remarked on. */
+static bool was_given(const struct builder *builder, enum section section, const char *name)
+{
+	const struct profile_place *seen = seen_at(builder, section, name);
+
+	return seen->line > 0 || builder->is_guessed[seen - builder->seen];
+}
+
 /* Two things that exclude each other are both there: an error at the later. */
 static void check_pair(struct builder *builder, const struct profile_place *place,
 		       const struct profile_place *other, const char *what)
@@ -27,8 +35,7 @@ static void check_pair(struct builder *builder, const struct profile_place *plac
 
 void check_peer(struct builder *builder, const struct profile_peer *peer)
 {
-	if (peer->public_key_place.line == 0 &&
-	    seen_at(builder, SECTION_PEER, "PublicKey")->line == 0) {
+	if (!was_given(builder, SECTION_PEER, "PublicKey")) {
 		builder_remark(builder, REPORT_ERROR, &peer->place, 4,
 			       "this [Peer] has no PublicKey");
 		report_hint(builder->report, "the provider's file has one");
@@ -36,7 +43,7 @@ void check_peer(struct builder *builder, const struct profile_peer *peer)
 	check_pair(builder, seen_at(builder, SECTION_PEER, "PresharedKeyFile"),
 		   seen_at(builder, SECTION_PEER, "PresharedKey"),
 		   "PresharedKeyFile: this peer has PresharedKey already");
-	if (seen_at(builder, SECTION_PEER, "AllowedIPs")->line == 0)
+	if (!was_given(builder, SECTION_PEER, "AllowedIPs"))
 		builder_remark(builder, REPORT_WARNING, &peer->place, 4,
 			       "this [Peer] has no AllowedIPs: nothing is ever sent to it");
 }
@@ -85,18 +92,16 @@ static void remark_missing(struct builder *builder, const char *what, const char
 	report_hint(builder->report, "%s", hint);
 }
 
-static bool was_given(const struct builder *builder, enum section section, const char *name)
-{
-	return seen_at(builder, section, name)->line > 0;
-}
-
 static void check_complete(struct builder *builder)
 {
 	bool has_tunnel = builder->section_place[SECTION_INTERFACE].line > 0 ||
 			  builder->section_place[SECTION_PEER].line > 0;
 
-	if (!has_tunnel && was_given(builder, SECTION_NAMESPACE, "WireGuard"))
-		return; /* that file could not be read, or says nothing: see below */
+	if (builder->has_unknown_section)
+		return;
+	if (!has_tunnel && builder->wireguard_path[0] &&
+	    report_count(builder->report, REPORT_ERROR))
+		return; /* that file could not be read */
 	if (!has_tunnel) {
 		remark_missing(
 			builder, "no tunnel is described here",

@@ -157,12 +157,12 @@ static bool set_endpoint(struct builder *builder, const struct item *item, struc
 	struct profile_peer *peer = builder->peer;
 	struct value_endpoint endpoint;
 
+	peer->endpoint_place = item->place;
 	if (!value_endpoint(item->text, item->len, &builder->services, fault, &endpoint))
 		return false;
 	peer->endpoint = endpoint.address;
 	memcpy(peer->endpoint_host, endpoint.host, sizeof(peer->endpoint_host));
 	peer->endpoint_port = endpoint.host[0] ? endpoint.port : 0;
-	peer->endpoint_place = item->place;
 	if (endpoint.lacks_brackets) {
 		char text[ENDPOINT_TEXT_LEN];
 
@@ -203,6 +203,12 @@ static bool read_key_file(struct builder *builder, const struct item *item, stru
 	struct slice key;
 	bool is_read;
 
+	if (report_looks_secret(item->text, item->len)) {
+		(void)fault_set(fault, 0, 0,
+				"the name of a file is wanted, and this looks like a key");
+		return fault_hint(fault, "the key itself is the value of %sKey",
+				  item->key->section == SECTION_PEER ? "Preshared" : "Private");
+	}
 	if (!builder_resolve(builder, item, fault, path))
 		return false;
 	if (builder->source->read(builder->source->context, path, CONFIG_KEY_FILE_MAX, &text,

@@ -115,7 +115,7 @@ static struct lexer_line read_line(struct slice whole, struct slice text, uint32
 	const char *nul = memchr(text.at, '\0', text.len);
 
 	if (nul)
-		set_junk(&line, (struct slice){nul, 1}, "a NUL byte");
+		set_junk(&line, (struct slice){nul, 1}, "a NUL byte: this is no text");
 	else if (text.at[0] == '[')
 		read_section(&line, text);
 	else

@@ -29,6 +29,14 @@ bool fault_hint(struct fault *fault, const char *format, ...)
 	return false;
 }
 
+static bool is_all_digits(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!isdigit((unsigned char)text[i]))
+			return false;
+	return len > 0;
+}
+
 static bool is_mapped(const char *text, size_t len, const struct address *address)
 {
 	return address_is_v4(address) && memchr(text, ':', len);
@@ -70,7 +78,8 @@ bool value_prefix(const char *text, size_t len, struct fault *fault, struct pref
 					slash + 1 < text + len ? address_len + 1 : address_len, 0,
 					"an %s prefix is 0 to %u bits",
 					prefix.len == 32 ? "IPv4" : "IPv6", prefix.len);
-			return fault_hint(fault, "for one address write %s/%u",
+			return is_all_digits(slash + 1, len - address_len - 1) &&
+			       fault_hint(fault, "for one address write %s/%u",
 					  address_print(&prefix.address, plain), prefix.len);
 		}
 		prefix.len = (uint8_t)bits;
@@ -155,14 +164,6 @@ static bool copy_word(const char *text, size_t len, char *ret, size_t size)
 	memcpy(ret, text, len);
 	ret[len] = '\0';
 	return true;
-}
-
-static bool is_all_digits(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (!isdigit((unsigned char)text[i]))
-			return false;
-	return len > 0;
 }
 
 bool value_port(const char *text, size_t len, const struct value_services *services,

@@ -147,7 +147,7 @@ static void test_a_nul_byte_is_junk_at_its_place(void **state)
 	line = lexer_next(&lexer);
 	assert_int_equal(line.kind, LEXER_JUNK);
 	assert_int_equal(lexer_column(&line, line.name.at), 4);
-	assert_string_equal(line.why, "a NUL byte");
+	assert_string_equal(line.why, "a NUL byte: this is no text");
 }
 
 static void test_names_compare_without_case_and_blanks(void **state)
