@@ -96,7 +96,8 @@ static bool start_contexts(struct crypto *crypto)
 
 struct crypto *crypto_new(void)
 {
-	struct crypto *crypto = secret_new(sizeof(*crypto));
+	/* Ordinary memory, as the library's contexts are, which hold the same keys. */
+	struct crypto *crypto = calloc(1, sizeof(*crypto));
 
 	if (!crypto)
 		return NULL;
@@ -119,7 +120,8 @@ void crypto_free(struct crypto *crypto)
 	EVP_CIPHER_free(crypto->aead);
 	EVP_MAC_free(crypto->blake2s_mac);
 	EVP_MD_free(crypto->blake2s);
-	secret_free(crypto);
+	secret_wipe(crypto, sizeof(*crypto));
+	free(crypto);
 }
 
 /* ---- BLAKE2s ---- */
