@@ -140,7 +140,8 @@ static void mask_keys(char *text, size_t len)
 }
 
 /* Keys are looked for in the whole sentence, before any of it is cut off. */
-static void write_sentence(char *ret, size_t size, const char *format, va_list args)
+static void __attribute__((format(printf, 3, 0)))
+write_sentence(char *ret, size_t size, const char *format, va_list args)
 {
 	char whole[1024];
 
