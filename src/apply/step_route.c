@@ -33,7 +33,7 @@ static int undo(const struct step *step, struct host *host, struct error *err)
 
 	if (r == 0)
 		r = route_delete(host->route, &route, err);
-	return r == -ENODEV || r == -ESRCH ? 0 : r;
+	return r == -ENODEV || r == -ESRCH || r == -ENOENT ? 0 : r;
 }
 
 static int add(const struct step *step, struct host *host, struct error *err)

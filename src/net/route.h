@@ -34,7 +34,7 @@ struct route {
 
 /* -EEXIST: there is one to the prefix with this metric. */
 int route_add(struct nlsock *sock, const struct route *route, struct error *err);
-/* -ESRCH: there is none. */
+/* -ESRCH: there is none; -ENOENT: the family never had any route. */
 int route_delete(struct nlsock *sock, const struct route *route, struct error *err);
 
 typedef int (*route_each)(void *context, const struct route *route);
