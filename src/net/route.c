@@ -211,6 +211,7 @@ static int keep_path(void *context, const struct nlmsghdr *message)
 		return r < 0 ? r : -EBADMSG;
 	*path = (struct route_path){
 		.oif = route.oif,
+		.is_local = header->rtm_type == RTN_LOCAL,
 		.has_gateway = route.has_gateway,
 		.gateway = route.gateway,
 	};

@@ -44,6 +44,7 @@ struct route_path {
 	uint32_t oif;
 	uint32_t
 		mtu; /* bytes of IP packet: what was learned for the destination, else the link's */
+	bool is_local; /* the address is one of this namespace's own */
 	bool has_gateway;
 	bool has_source;
 	struct address gateway;
