@@ -1,8 +1,14 @@
 /* The table of subcommands, nothing else. */
-#include <stdio.h>
+#include "cli/command.h"
 
-int main(void)
+#include <stddef.h>
+
+static const struct command commands[] = {
+	{"demo", "an internet, a provider and a leak test on this machine alone", command_demo},
+	{NULL, NULL, NULL},
+};
+
+int main(int argc, char **argv)
 {
-	(void)puts("adit " ADIT_VERSION);
-	return 0;
+	return command_dispatch(commands, argc, argv);
 }

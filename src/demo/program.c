@@ -16,13 +16,18 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+/* The child keeps nothing of ours, the tunnel's device least of all: it would
+ * live on by it.
+ */
 __attribute__((noreturn)) static void become(char *const *argv, int in, int out)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (!argv)
-		_exit(attempt_main(in, out));
-	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
+	(void)signal(SIGPIPE, SIG_DFL);
+	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
+	    close_range(STDERR_FILENO + 1, ~0U, 0) < 0)
 		_exit(125);
+	if (!argv)
+		_exit(attempt_main(STDIN_FILENO, STDOUT_FILENO));
 	(void)execv(argv[0], argv);
 	_exit(127);
 }

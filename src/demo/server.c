@@ -157,6 +157,9 @@ __attribute__((noreturn)) static void serve(struct serving *serving)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)signal(SIGINT, SIG_IGN);
+	serving->web = dup2(serving->web, STDIN_FILENO);
+	serving->names = dup2(serving->names, STDOUT_FILENO);
+	(void)close_range(STDERR_FILENO + 1, ~0U, 0);
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		serving->client[i].fd = -1;
 	for (;;)

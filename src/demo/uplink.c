@@ -8,36 +8,78 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
-#include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
-enum { UPLINK_BUFFER = 16 << 20, FRAME_HEAD = 256 };
+/* A ring, since a socket's buffer is bounded by a sysctl and filled by a few
+ * super-packets; a frame of the ring holds the headers and no more.
+ *
+ * Source: Documentation/networking/packet_mmap.rst
+ */
+enum {
+	FRAME_SIZE = 512,
+	BLOCK_SIZE = 65536,
+	N_BLOCKS = 256,
+	RING_SIZE = BLOCK_SIZE * N_BLOCKS,
+	N_FRAMES = RING_SIZE / FRAME_SIZE,
+	/* where the link-layer address stands behind the frame's header */
+	ADDRESS_AT = (sizeof(struct tpacket2_hdr) + TPACKET_ALIGNMENT - 1) / TPACKET_ALIGNMENT *
+		     TPACKET_ALIGNMENT,
+};
+
+static int make_ring(int fd, uint8_t **ret, struct error *err)
+{
+	struct tpacket_req request = {
+		.tp_block_size = BLOCK_SIZE,
+		.tp_block_nr = N_BLOCKS,
+		.tp_frame_size = FRAME_SIZE,
+		.tp_frame_nr = N_FRAMES,
+	};
+	int version = TPACKET_V2;
+	uint8_t *ring;
+
+	if (setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) < 0 ||
+	    setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof(request)) < 0)
+		return error_errno(err, errno, "cannot make a ring for the capture");
+	ring = mmap(NULL, RING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (ring == MAP_FAILED)
+		return error_errno(err, errno, "cannot map the capture");
+	*ret = ring;
+	return 0;
+}
 
 int uplink_open(const char *link, const struct classify_endpoint *provider, struct uplink *ret,
 		struct error *err)
 {
-	AUTO_FD int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	AUTO_FD int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
-	int size = UPLINK_BUFFER;
+	uint8_t *ring;
+	int r;
 
 	if (fd < 0)
 		return error_errno(err, errno, "cannot open a packet socket");
 	at.sll_ifindex = (int)if_nametoindex(link);
 	if (at.sll_ifindex == 0)
 		return error_errno(err, errno, "no link '%s' to watch", link);
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
-		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
-		return error_errno(err, errno, "cannot watch '%s'", link);
-	*ret = (struct uplink){.fd = take_fd(&fd), .provider = *provider};
+	r = make_ring(fd, &ring, err);
+	if (r < 0)
+		return r;
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0) {
+		r = error_errno(err, errno, "cannot watch '%s'", link);
+		(void)munmap(ring, RING_SIZE);
+		return r;
+	}
+	*ret = (struct uplink){.fd = take_fd(&fd), .ring = ring, .provider = *provider};
 	return 0;
 }
 
-static void count(struct uplink *uplink, const uint8_t *frame, size_t len, bool is_outgoing)
+static void count(struct uplink *uplink, const struct tpacket2_hdr *header)
 {
-	enum seen_kind kind = classify_frame(frame, len, &uplink->provider);
+	const uint8_t *frame = (const uint8_t *)header + header->tp_mac;
+	const struct sockaddr_ll *from = (const void *)((const uint8_t *)header + ADDRESS_AT);
+	enum seen_kind kind = classify_frame(frame, header->tp_snaplen, &uplink->provider);
 
-	if (is_outgoing || kind == SEEN_WIREGUARD)
+	if (from->sll_pkttype == PACKET_OUTGOING || kind == SEEN_WIREGUARD)
 		uplink->n_seen[kind]++;
 }
 
@@ -45,22 +87,15 @@ int uplink_collect(struct uplink *uplink, struct error *err)
 {
 	struct tpacket_stats stats;
 	socklen_t stats_len = sizeof(stats);
-	uint8_t frame[FRAME_HEAD];
 
 	for (;;) {
-		struct sockaddr_ll from = {0};
-		socklen_t from_len = sizeof(from);
-		ssize_t n = recvfrom(uplink->fd, frame, sizeof(frame), MSG_TRUNC,
-				     (struct sockaddr *)&from, &from_len);
+		struct tpacket2_hdr *header = (void *)(uplink->ring + uplink->next * FRAME_SIZE);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
+		if (!(__atomic_load_n(&header->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
 			break;
-		if (n < 0)
-			return error_errno(err, errno, "cannot read the capture");
-		count(uplink, frame, (size_t)n < sizeof(frame) ? (size_t)n : sizeof(frame),
-		      from.sll_pkttype == PACKET_OUTGOING);
+		count(uplink, header);
+		__atomic_store_n(&header->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+		uplink->next = (uplink->next + 1) % N_FRAMES;
 	}
 	if (getsockopt(uplink->fd, SOL_PACKET, PACKET_STATISTICS, &stats, &stats_len) < 0)
 		return error_errno(err, errno, "cannot tell whether the capture lost packets");
@@ -79,7 +114,9 @@ uint64_t uplink_leaks(const struct uplink *uplink)
 
 void uplink_close(struct uplink *uplink)
 {
-	if (uplink->fd >= 0)
-		(void)close(uplink->fd);
+	if (uplink->fd < 0)
+		return;
+	(void)munmap(uplink->ring, RING_SIZE);
+	(void)close(uplink->fd);
 	uplink->fd = -1;
 }

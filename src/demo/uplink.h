@@ -8,12 +8,15 @@
 
 #include "demo/classify.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct error;
 
 struct uplink {
-	int fd; /* AF_PACKET; -1: none */
+	int fd;	       /* AF_PACKET; -1: none */
+	uint8_t *ring; /* the kernel's, mapped */
+	size_t next;   /* the frame to be looked at next */
 	struct classify_endpoint provider;
 	uint64_t n_seen[SEEN_KINDS]; /* outgoing packets, but both ways for SEEN_WIREGUARD */
 	uint64_t n_lost;	     /* that the kernel could not hand over */

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -115,6 +116,36 @@ static int listen_at(const char *path)
 	return take_fd(&fd);
 }
 
+/* The file at `path` is the one that is open, not a successor of it. */
+static bool is_current(int fd, const char *path)
+{
+	struct stat opened;
+	struct stat named;
+
+	return fstat(fd, &opened) == 0 && stat(path, &named) == 0 &&
+	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+/* Holders unlink their lock when they are done, so a lock that was had on a file
+ * without a name counts for nothing: again.
+ */
+static int lock_file(const char *path, pid_t *ret_holder, struct error *err)
+{
+	for (;;) {
+		AUTO_FD int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+		if (fd < 0)
+			return error_errno(err, errno, "cannot open '%s'", path);
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+			*ret_holder = read_holder(path);
+			return error_set(err, EBUSY, "this file's key is in use by process %d",
+					 *ret_holder);
+		}
+		if (is_current(fd, path))
+			return take_fd(&fd);
+	}
+}
+
 int registry_claim(const uint8_t public_key[32], struct registry *ret, pid_t *ret_holder,
 		   struct error *err)
 {
@@ -124,14 +155,9 @@ int registry_claim(const uint8_t public_key[32], struct registry *ret, pid_t *re
 
 	if (r < 0)
 		return r;
-	lock = open(registry.lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	lock = lock_file(registry.lock_path, ret_holder, err);
 	if (lock < 0)
-		return error_errno(err, errno, "cannot open '%s'", registry.lock_path);
-	if (flock(lock, LOCK_EX | LOCK_NB) < 0) {
-		*ret_holder = read_holder(registry.lock_path);
-		return error_set(err, EBUSY, "this file's key is in use by process %d",
-				 *ret_holder);
-	}
+		return lock;
 	r = write_holder(lock);
 	if (r < 0)
 		return error_errno(err, -r, "cannot write '%s'", registry.lock_path);
@@ -148,10 +174,8 @@ void registry_release(struct registry *registry)
 {
 	if (registry->lock < 0)
 		return;
-	/* Unlinking the lock would let a third process lock a file that nobody else
-	 * can find: it stays, in a folder that goes with the log-in session.
-	 */
 	(void)unlink(registry->socket_path);
+	(void)unlink(registry->lock_path);
 	(void)close(registry->listen);
 	(void)close(registry->lock);
 	*registry = (struct registry){.lock = -1, .listen = -1};
