@@ -37,6 +37,11 @@ int user_choose(const char *asked, struct user *ret, struct error *err);
  */
 int user_helper_start(struct error *err);
 
+/* In the new network namespace: has the helper open /dev/net/tun there.  Once
+ * only.  A descriptor, or a negative errno with words.
+ */
+int user_helper_open_tun(int helper, struct error *err);
+
 /* Supplementary groups, gid, uid, for good; HOME, USER, LOGNAME, SHELL and
  * XDG_RUNTIME_DIR in the environment follow.  Checked: afterwards uid 0 cannot
  * be had back.

@@ -1,0 +1,128 @@
+#include "confine/devview.h"
+
+#include "confine/options.h"
+#include "confine/rootview.h"
+#include "confine/view.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+static bool is_folder(const char *path)
+{
+	struct stat status;
+
+	return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static void add_filesystem(struct view_plan *plan, const char *type, const char *target,
+			   unsigned int flags, const char *options)
+{
+	view_add(plan, &(struct view_step){.kind = VIEW_FILESYSTEM,
+					   .source = type,
+					   .target = target,
+					   .flags = flags,
+					   .content = options});
+}
+
+static void attach(struct view_plan *plan, const char *source, const char *target)
+{
+	view_add(plan, &(struct view_step){.kind = VIEW_ATTACH,
+					   .source = source,
+					   .target = target,
+					   .flags = VIEW_OPTIONAL});
+}
+
+/* As root every node of the host's /dev would be open to the command. */
+static void add_minimal(struct view_plan *plan)
+{
+	static const char *const nodes[] = {"/dev/null",   "/dev/zero",	   "/dev/full",
+					    "/dev/random", "/dev/urandom", "/dev/tty"};
+	static const char *const folders[] = {"/dev/shm", "/dev/pts", "/dev/mqueue"};
+	static const struct {
+		const char *path;
+		const char *to;
+	} links[] = {
+		{"/dev/ptmx", "pts/ptmx"},	    {"/dev/fd", "/proc/self/fd"},
+		{"/dev/stdin", "/proc/self/fd/0"},  {"/dev/stdout", "/proc/self/fd/1"},
+		{"/dev/stderr", "/proc/self/fd/2"},
+	};
+
+	add_filesystem(plan, "tmpfs", "/dev", 0, "mode=755");
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++) {
+		view_add(plan,
+			 &(struct view_step){.kind = VIEW_FILE, .target = nodes[i], .mode = 0666});
+		attach(plan, nodes[i], nodes[i]);
+	}
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
+		view_add(plan, &(struct view_step){
+				       .kind = VIEW_FOLDER, .target = folders[i], .mode = 0755});
+	for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++)
+		view_add(plan, &(struct view_step){.kind = VIEW_LINK,
+						   .target = links[i].path,
+						   .content = links[i].to});
+	view_add(plan,
+		 &(struct view_step){.kind = VIEW_FILE, .target = "/dev/console", .mode = 0600});
+}
+
+/* The terminal is of the host's /dev/pts, which is not seen; under the name
+ * /dev/console ttyname(3) finds it.
+ */
+static void add_terminal(const struct view_host *host, struct view_plan *plan)
+{
+	struct stat status;
+
+	if (*host->terminal && stat("/dev/console", &status) == 0)
+		attach(plan, host->terminal, "/dev/console");
+}
+
+void devview_add(const struct view_host *host, struct view_plan *plan)
+{
+	bool is_root = host->options->as_root;
+
+	if (is_root)
+		add_minimal(plan);
+	if (is_root || is_folder("/dev/shm"))
+		add_filesystem(plan, "tmpfs", "/dev/shm", VIEW_NO_EXEC, "mode=1777");
+	add_filesystem(plan, "devpts", "/dev/pts", VIEW_NO_EXEC | VIEW_DEVICES,
+		       "newinstance,ptmxmode=0666,mode=620");
+	/* Message queues are the IPC namespace's, which x11 leaves the host's. */
+	if (!(is_root || is_folder("/dev/mqueue")))
+		;
+	else if (host->options->shares & SHARE_X11)
+		add_filesystem(plan, "tmpfs", "/dev/mqueue", VIEW_NO_EXEC | VIEW_READ_ONLY, NULL);
+	else
+		add_filesystem(plan, "mqueue", "/dev/mqueue", VIEW_NO_EXEC, NULL);
+	if (!is_root && is_folder("/dev/net"))
+		add_filesystem(plan, "tmpfs", "/dev/net", VIEW_NO_EXEC | VIEW_READ_ONLY,
+			       "mode=755");
+	add_terminal(host, plan);
+}
+
+/* What uid 0 of the host could turn there. */
+static void seal_proc(struct view_plan *plan)
+{
+	static const char *const sealed[] = {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq",
+					     "/proc/bus", "/proc/fs"};
+	struct stat status;
+
+	for (size_t i = 0; i < sizeof(sealed) / sizeof(*sealed); i++)
+		if (stat(sealed[i], &status) == 0)
+			view_add(plan, &(struct view_step){.kind = VIEW_BIND,
+							   .source = sealed[i],
+							   .target = sealed[i],
+							   .flags = VIEW_READ_ONLY});
+}
+
+void devview_add_kernel(const struct view_host *host, struct view_plan *plan)
+{
+	add_filesystem(plan, "proc", "/proc", VIEW_NO_EXEC, NULL);
+	if (host->options->as_root)
+		seal_proc(plan);
+	add_filesystem(plan, "sysfs", "/sys", VIEW_NO_EXEC | VIEW_READ_ONLY, NULL);
+	if (is_folder("/sys/fs/cgroup"))
+		view_add(plan, &(struct view_step){.kind = VIEW_ATTACH,
+						   .source = "/sys/fs/cgroup",
+						   .target = "/sys/fs/cgroup",
+						   .flags = VIEW_RECURSIVE | VIEW_READ_ONLY |
+							    VIEW_OPTIONAL});
+}

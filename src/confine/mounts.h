@@ -1,0 +1,43 @@
+/* The mounts of this process, as /proc/self/mountinfo lists them.
+ *
+ * Source: proc(5), "mountinfo"; fs/proc_namespace.c.
+ */
+#ifndef ADIT_CONFINE_MOUNTS_H
+#define ADIT_CONFINE_MOUNTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct error;
+
+/* One line; the strings are borrowed from the list's text. */
+struct mount_entry {
+	uint64_t id;
+	const char *path; /* where it is mounted, octal escapes undone */
+	const char *type; /* "ext4", "fuse.sshfs" */
+	const char *source;
+};
+
+struct mount_list {
+	char *text; /* owned: the file's, cut up */
+	struct mount_entry *entry;
+	size_t n_entries;
+};
+
+/* Takes `text` (from malloc), also when it fails.  -EINVAL, -ENOMEM. */
+int mounts_parse(char *text, struct mount_list *ret);
+int mounts_read(struct mount_list *ret, struct error *err);
+void mounts_free(struct mount_list *list); /* accepts a zeroed one */
+
+/* `path` is `folder` or lies below it; both absolute, without a final slash
+ * ("/" excepted).
+ */
+bool mounts_is_below(const char *path, const char *folder);
+
+/* A look-up of the entry's path really ends in this mount: nothing that was
+ * mounted later hides it, and we may go there.  Triggers no automount.
+ */
+bool mounts_is_visible(const struct mount_entry *entry);
+
+#endif

@@ -1,0 +1,20 @@
+/* /run inside: the host's files without its sockets, and a fresh XDG_RUNTIME_DIR
+ * into which the sockets of the display and of sound are bound.
+ *
+ * What is reachable through the two is said in share_meaning(SHARE_DISPLAY) and
+ * (SHARE_SOUND).
+ */
+#ifndef ADIT_CONFINE_RUNVIEW_H
+#define ADIT_CONFINE_RUNVIEW_H
+
+struct view_host;
+struct view_plan;
+
+/* A socket of the host at another place inside, with a file made to mount it on;
+ * nothing when there is none.
+ */
+void runview_attach_socket(struct view_plan *plan, const char *source, const char *target);
+
+void runview_add(const struct view_host *host, struct view_plan *plan);
+
+#endif
