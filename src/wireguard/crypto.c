@@ -9,9 +9,12 @@
  * remembers the key it was last given, and takes a new key in about 80 ns; a
  * batch is of one key.
  *
- * What cannot fail once a context is made (hashing, a new key or nonce) ends
- * the process if it fails all the same: to go on with a wrong hash, or with a
- * packet that is not encrypted, is worse, and a dead data plane leaks nothing.
+ * What cannot fail once a context is made (MACs, a new key or nonce, packets)
+ * ends the process if it fails all the same: to go on with a wrong MAC, or with
+ * a packet that is not encrypted, is worse, and a dead data plane leaks
+ * nothing.  The same goes for hashes, although OpenSSL 3.0 allocates a state
+ * for each: a handshake that checks every step of a KDF for lack of memory is
+ * harder to believe than one that does not.
  */
 #include "wireguard/crypto.h"
 

@@ -2,10 +2,12 @@
  * computes it (OpenSSL's libcrypto 3).
  *
  * A struct crypto holds what that library wants prepared: algorithms looked up
- * once, contexts used over and over.  It belongs to one thread.  Hashes and
- * transport encryption allocate nothing and cannot fail; X25519 and the sealed
- * parts of handshakes may, when memory is short, and then return false as for
- * a forgery.  Nothing of a key is left in a context once crypto_forget() ran.
+ * once, contexts used over and over.  It belongs to one thread.
+ *
+ * Packets and MACs, all that a stranger can ask for without knowing our public
+ * key, allocate nothing and cannot fail.  A hash takes some 200 bytes for its
+ * duration, and ends the process when there are none.  X25519 and the sealed
+ * parts of handshakes return false when memory is short, as for a forgery.
  *
  * Source: RFC 7693 (BLAKE2s), RFC 7748 (X25519), RFC 8439 (ChaCha20-Poly1305),
  * draft-irtf-cfrg-xchacha-03; WireGuard whitepaper section 5.4 (HMAC, KDF).

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { BUCKETS_MIN = 64 };
+enum { BUCKETS_MIN = 64, BUCKETS_MAX = 1 << 22 /* four for each peer there can be */ };
 
 int index_init(struct index_table *table, struct random_source random)
 {
@@ -45,7 +45,7 @@ int index_reserve(struct index_table *table, size_t n)
 {
 	struct index_table larger = *table;
 
-	while (larger.n_buckets < n)
+	while (larger.n_buckets < n && larger.n_buckets < BUCKETS_MAX)
 		larger.n_buckets *= 2;
 	if (larger.n_buckets == table->n_buckets)
 		return 0;

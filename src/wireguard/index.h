@@ -38,7 +38,9 @@ struct index_table {
 int index_init(struct index_table *table, struct random_source random);
 void index_done(struct index_table *table); /* entries are their owners' */
 
-/* Makes room for n entries in all.  -ENOMEM: it works on, slower. */
+/* Makes room for n entries in all, or for four million, whichever is less; more
+ * entries than that only make it slower, as does -ENOMEM.
+ */
 int index_reserve(struct index_table *table, size_t n);
 
 /* Gives the entry a new index, and the old one up. */

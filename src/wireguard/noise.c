@@ -209,10 +209,11 @@ bool noise_create_response(struct noise_handshake *handshake, const struct noise
 		.ephemeral = message.ephemeral,
 		.sealed_payload = message.sealed_nothing,
 	};
-	struct ikpsk2 step = handshake->symmetric;
+	struct ikpsk2 step;
 
 	if (handshake->state != NOISE_CONSUMED_INITIATION)
 		return false;
+	step = handshake->symmetric;
 	make_ephemeral(self, &step);
 	if (!ikpsk2_write_second(&step, &self->own, &handshake->peer, &out, NULL, 0)) {
 		secret_wipe(&step, sizeof(step));

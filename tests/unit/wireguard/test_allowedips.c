@@ -5,6 +5,7 @@
 
 #include "repeatable.h"
 
+#include <errno.h>
 #include <string.h>
 
 struct wg_peer {
@@ -287,6 +288,23 @@ static void test_emptied_table_keeps_no_node(void **state)
 	}
 }
 
+static void test_full_table_refuses_and_stays_as_it_was(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct prefix prefix = parse("10.2.0.0/16");
+	uint32_t n_nodes;
+
+	give(*state, "10.1.0.0/16", 0);
+	n_nodes = fixture->table.n_nodes;
+	fixture->table.n_nodes = 1 << 27;
+	assert_int_equal(allowedips_insert(&fixture->table, &prefix, &fixture->peer[1].owner),
+			 -ENOMEM);
+	fixture->table.n_nodes = n_nodes;
+	assert_int_equal(whose(*state, "10.1.0.1"), 0);
+	assert_int_equal(whose(*state, "10.2.0.1"), -1);
+	check_list(fixture, 1, "");
+}
+
 /* ---- against a list that is searched from end to end ---- */
 
 enum { N_LISTED = 256, N_OPERATIONS = 1000000 };
@@ -477,6 +495,7 @@ int main(void)
 		EACH(test_packets_are_found_by_source_and_destination),
 		EACH(test_mapped_address_in_a_packet_is_not_ipv4),
 		EACH(test_emptied_table_keeps_no_node),
+		EACH(test_full_table_refuses_and_stays_as_it_was),
 		EACH(test_a_million_random_operations_agree_with_a_list),
 	};
 

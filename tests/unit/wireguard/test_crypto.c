@@ -5,6 +5,7 @@
 
 #include "vectors.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -615,6 +616,122 @@ static void test_keepalive_is_a_tag_alone(void **state)
 	assert_true(crypto_open(*state, &key, 0, tag, sizeof(tag)));
 }
 
+/* ---- memory ---- */
+
+/* The library's allocator: counts, and fails when told to. */
+static struct {
+	unsigned long n;       /* allocations so far */
+	unsigned long failing; /* the n-th and all later ones fail; 0: none */
+} memory;
+
+static bool may_allocate(void)
+{
+	memory.n++;
+	return memory.failing == 0 || memory.n < memory.failing;
+}
+
+static void *take_memory(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return may_allocate() ? malloc(size) : NULL;
+}
+
+static void *change_memory(void *at, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return may_allocate() ? realloc(at, size) : NULL;
+}
+
+static void give_memory(void *at, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(at);
+}
+
+static void fail_from(unsigned long n)
+{
+	memory.n = 0;
+	memory.failing = n;
+}
+
+static void test_packets_and_macs_allocate_nothing(void **state)
+{
+	const struct crypto_key keys[2] = {{{1}}, {{2}}};
+	uint8_t head[40] = {1}, bytes[1000] = {2}, out[1040 + 16], mac[16];
+	const struct crypto_plain in = {head, sizeof(head), bytes, sizeof(bytes), 0};
+
+	fail_from(1);
+	for (uint64_t i = 0; i < 100; i++) {
+		size_t len = crypto_seal(*state, &keys[i % 2], i, &in, out);
+
+		assert_true(crypto_open(*state, &keys[i % 2], i, out, len));
+		crypto_mac(*state, mac, keys[0].byte, 32, bytes, sizeof(bytes));
+	}
+	crypto_forget(*state);
+	assert_int_equal(memory.n, 0);
+	fail_from(0);
+}
+
+/* Each allocation fails once, all after it too. */
+static void test_start_without_memory_is_a_failure(void **state)
+{
+	struct crypto *crypto = NULL;
+	unsigned long n = 0;
+
+	(void)state;
+	while (!crypto && n < 1000) {
+		fail_from(++n);
+		crypto = crypto_new();
+		fail_from(0);
+	}
+	assert_true(n > 5);
+	assert_non_null(crypto);
+	crypto_free(crypto);
+}
+
+static void test_agreement_without_memory_is_a_failure(void **state)
+{
+	const uint8_t private_key[32] = {1}, public_key[32] = {9}, zero[32] = {0};
+	uint8_t shared[32];
+	bool is_done = false;
+	unsigned long n = 0;
+
+	while (!is_done && n < 1000) {
+		memset(shared, 1, sizeof(shared));
+		fail_from(++n);
+		is_done = crypto_x25519(*state, shared, private_key, public_key);
+		fail_from(0);
+		if (!is_done)
+			assert_memory_equal(shared, zero, sizeof(zero));
+	}
+	assert_true(n > 3);
+	assert_true(is_done);
+}
+
+static void test_message_without_memory_is_a_failure(void **state)
+{
+	const uint8_t key[32] = {1}, nonce[24] = {2}, plain[8] = {3}, zero[8] = {0};
+	uint8_t sealed[24], opened[8];
+	struct crypto_message message = {
+		.key = key, .nonce = nonce, .nonce_len = 24, .bytes = plain, .len = 8};
+
+	fail_from(1);
+	assert_false(crypto_seal_message(*state, &message, sealed));
+	fail_from(0);
+	assert_true(crypto_seal_message(*state, &message, sealed));
+	message.bytes = sealed;
+	message.len = sizeof(sealed);
+	memset(opened, 1, sizeof(opened));
+	fail_from(1);
+	assert_false(crypto_open_message(*state, &message, opened));
+	fail_from(0);
+	assert_memory_equal(opened, zero, sizeof(zero));
+	assert_true(crypto_open_message(*state, &message, opened));
+}
+
 /* ---- wiping ---- */
 
 /* How often `needle` occurs in the writable memory of this process. */
@@ -699,8 +816,15 @@ int main(void)
 		cmocka_unit_test(test_first_key_may_be_zeroes),
 		cmocka_unit_test(test_nothing_is_freed_as_nothing),
 		cmocka_unit_test(test_keepalive_is_a_tag_alone),
+		cmocka_unit_test(test_packets_and_macs_allocate_nothing),
+		cmocka_unit_test(test_start_without_memory_is_a_failure),
+		cmocka_unit_test(test_agreement_without_memory_is_a_failure),
+		cmocka_unit_test(test_message_without_memory_is_a_failure),
 		cmocka_unit_test(test_forgotten_key_is_nowhere_in_memory),
 	};
 
+	/* Before the library has allocated anything. */
+	if (!CRYPTO_set_mem_functions(take_memory, change_memory, give_memory))
+		return 1;
 	return cmocka_run_group_tests_name("wireguard/crypto", tests, start, stop);
 }

@@ -7,8 +7,10 @@
 
 #include "repeatable.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* Gives the numbers in turn, as indices. */
 struct script {
@@ -156,6 +158,44 @@ static void test_room_for_fewer_is_room_enough(void **state)
 	index_done(&table);
 }
 
+static void test_room_has_a_limit(void **state)
+{
+	struct index_table table;
+	uint64_t random = 1;
+
+	(void)state;
+	assert_int_equal(index_init(&table, repeatable_source(&random)), 0);
+	assert_int_equal(index_reserve(&table, SIZE_MAX), 0);
+	assert_int_equal(table.n_buckets, 1 << 22);
+	index_done(&table);
+}
+
+static void test_out_of_memory_the_table_works_on(void **state)
+{
+	static const uint32_t numbers[] = {7, 8};
+	struct script script = {.number = numbers};
+	struct index_table table = make_table(&script);
+	struct index_entry one = {0}, two = {0};
+	struct rlimit before, none;
+
+	(void)state;
+#ifdef ADIT_SANITIZED
+	index_done(&table);
+	print_message("SKIP: a sanitizer's shadow memory is above every limit\n");
+	skip();
+#endif
+	index_insert(&table, &one);
+	assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+	assert_int_equal(index_reserve(&table, SIZE_MAX), -ENOMEM);
+	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+	index_insert(&table, &two);
+	assert_ptr_equal(index_find(&table, 7), &one);
+	assert_ptr_equal(index_find(&table, 8), &two);
+	index_done(&table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +206,8 @@ int main(void)
 		cmocka_unit_test(test_removing_what_is_not_listed_changes_nothing),
 		cmocka_unit_test(test_twenty_thousand_entries_stay_found_while_the_table_grows),
 		cmocka_unit_test(test_room_for_fewer_is_room_enough),
+		cmocka_unit_test(test_room_has_a_limit),
+		cmocka_unit_test(test_out_of_memory_the_table_works_on),
 	};
 
 	return cmocka_run_group_tests_name("wireguard/index", tests, NULL, NULL);
