@@ -76,7 +76,8 @@ static void join_peers(struct builder *builder)
 struct network {
 	struct prefix prefix;
 	struct profile_place place;
-	uint32_t peer;
+	uint32_t peer;	/* its section */
+	uint32_t owner; /* the first section with its PublicKey */
 	uint32_t index;
 };
 
@@ -114,14 +115,18 @@ static size_t collect(const struct profile *profile, struct network *network)
 {
 	size_t count = 0;
 
-	for (uint32_t i = 0; i < profile->n_peers; i++)
+	for (uint32_t i = 0; i < profile->n_peers; i++) {
+		uint32_t owner = (uint32_t)find_same_key(profile, i);
+
 		for (uint32_t j = 0; j < profile->peer[i].n_allowed_ips; j++)
 			network[count++] = (struct network){
 				.prefix = profile->peer[i].allowed_ip[j],
 				.place = profile->peer[i].allowed_ip_place[j],
 				.peer = i,
+				.owner = owner,
 				.index = j,
 			};
+	}
 	qsort(network, count, sizeof(*network), compare_networks);
 	return count;
 }
@@ -165,9 +170,9 @@ static void visit(struct builder *builder, struct walk *walk, const struct netwo
 		walk->depth--;
 	for (size_t i = walk->depth; i-- > 0;) {
 		around = walk->around[i];
-		if (around->peer == network->peer || walk->is_warned[network->peer])
+		if (around->owner == network->owner || walk->is_warned[network->owner])
 			continue;
-		walk->is_warned[network->peer] = 1;
+		walk->is_warned[network->owner] = 1;
 		remark_overlap(builder, network, around);
 	}
 	around = walk->depth > 0 ? walk->around[walk->depth - 1] : NULL;
@@ -200,7 +205,6 @@ void peers_settle(struct builder *builder)
 	struct network *network;
 	size_t count;
 
-	join_peers(builder);
 	network = calloc(builder->n_allowed_ips + 1, sizeof(*network));
 	if (!network) {
 		builder->is_out_of_memory = true;
@@ -212,4 +216,8 @@ void peers_settle(struct builder *builder)
 	for (size_t i = 0; i < profile->n_peers; i++)
 		drop_lost(&profile->peer[i]);
 	free(network);
+	/* After the networks: one that a section takes and a later section of the
+	 * same peer gives up does not return to whom it was taken from.
+	 */
+	join_peers(builder);
 }

@@ -63,7 +63,10 @@ def canonical(text, hosts=None):
 
 
 def _asks_for_port(text):
-    return re.search(r"^listenport=[^0]", re.sub(r"[^\S\n]", "", text), re.I | re.M)
+    """Whether the last ListenPort= is one: 0 lets the system choose."""
+    squeezed = re.sub(r"#.*|[^\S\n]", "", text)
+    values = re.findall(r"^listenport=(.*)$", squeezed, re.I | re.M)
+    return bool(values) and values[-1].strip("0") != ""
 
 
 class Hosts:
@@ -101,7 +104,8 @@ class WireguardGo:
     def set(self, text):
         """What wg setconf says against the text; "" when it accepts it."""
         done = subprocess.run(["wg", "setconf", self.NAME, "/dev/stdin"], input=text.encode(),
-                              capture_output=True, timeout=20)
+                              capture_output=True, timeout=20,
+                              env=dict(os.environ, WG_ENDPOINT_RESOLUTION_RETRIES="0"))
         problem = done.stderr.decode(errors="replace")
         return "" if done.returncode == 0 else problem or "refused"
 
