@@ -14,6 +14,7 @@
 #include "dataplane/udp_reader.h"
 #include "dataplane/udp_sender.h"
 #include "wireguard/device.h"
+#include "wireguard/message.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -31,7 +32,7 @@ enum {
 };
 
 /* Kinds of event that a remote party can cause, so that they are rate-limited. */
-enum event { EVENT_SEND_FAILED, EVENT_ICMP, EVENT_BAD_RESPONSE, EVENTS };
+enum event { EVENT_SEND_FAILED, EVENT_ICMP, EVENT_BAD_RESPONSE, EVENT_INITIATION, EVENTS };
 
 struct worker {
 	struct tun tun;
@@ -154,6 +155,8 @@ static void drain(struct worker *worker)
 		output.bytes = reserve(worker, WG_DATAGRAM_MAX);
 		if (!wg_next_output(worker->device, worker->now, &output))
 			break;
+		if (output.bytes[0] == MESSAGE_INITIATION)
+			signal_rarely(worker, EVENT_INITIATION);
 		route = (struct batch_route){
 			.to = output.to,
 			.source = output.source,

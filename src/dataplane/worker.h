@@ -40,8 +40,9 @@ struct worker_options {
 	int uapi;	/* borrowed; a stream socket, non-blocking */
 	/* An eventfd, borrowed; -1: none.  1 is added when a handshake was
 	 * authenticated or completed; and, at most once in WORKER_EVENT_NS for
-	 * each, when a send failed, an ICMP error came, or a handshake response
-	 * did not authenticate.
+	 * each, when a send failed, an ICMP error came, a handshake response did
+	 * not authenticate, or an initiation was sent (several without an answer
+	 * are a reason to look the endpoint's name up again).
 	 */
 	int events;
 	struct udp_sockets sockets; /* the worker's from now on, also on failure */
