@@ -170,6 +170,7 @@ static void test_room_has_a_limit(void **state)
 	index_done(&table);
 }
 
+#ifndef ADIT_SANITIZED /* whose shadow memory is above every limit */
 static void test_out_of_memory_the_table_works_on(void **state)
 {
 	static const uint32_t numbers[] = {7, 8};
@@ -179,11 +180,6 @@ static void test_out_of_memory_the_table_works_on(void **state)
 	struct rlimit before, none;
 
 	(void)state;
-#ifdef ADIT_SANITIZED
-	index_done(&table);
-	print_message("SKIP: a sanitizer's shadow memory is above every limit\n");
-	skip();
-#endif
 	index_insert(&table, &one);
 	assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
 	none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
@@ -195,6 +191,7 @@ static void test_out_of_memory_the_table_works_on(void **state)
 	assert_ptr_equal(index_find(&table, 8), &two);
 	index_done(&table);
 }
+#endif
 
 int main(void)
 {
@@ -207,7 +204,9 @@ int main(void)
 		cmocka_unit_test(test_twenty_thousand_entries_stay_found_while_the_table_grows),
 		cmocka_unit_test(test_room_for_fewer_is_room_enough),
 		cmocka_unit_test(test_room_has_a_limit),
+#ifndef ADIT_SANITIZED
 		cmocka_unit_test(test_out_of_memory_the_table_works_on),
+#endif
 	};
 
 	return cmocka_run_group_tests_name("wireguard/index", tests, NULL, NULL);
