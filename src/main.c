@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 static const struct command commands[] = {
+	{"run", "one command behind the tunnel; no root needed", command_run},
 	{"demo", "an internet, a provider and a leak test on this machine alone", command_demo},
 	{NULL, NULL, NULL},
 };
