@@ -33,7 +33,7 @@ struct wg_keypair {
 	struct index_entry index; /* in what we receive */
 	uint32_t remote_index;	  /* in what we send */
 	bool is_initiator;	  /* we began the handshake */
-	bool is_send_refused;	  /* too old, too much sent, or our private key changed */
+	bool is_send_refused;	  /* our private key has changed */
 	struct wg_peer *peer;	  /* borrowed; holds us */
 	struct replay replay;
 };

@@ -79,8 +79,6 @@ int wg_seal_begin(struct wg_device *device, struct instant now, const uint8_t *i
 		return r;
 	keypair = peer->keypairs.current;
 	if (!keypair_can_send(keypair, now, n_packets)) {
-		if (keypair)
-			keypair->is_send_refused = true;
 		peer_initiate(peer, now);
 		return -EAGAIN;
 	}

@@ -87,6 +87,23 @@ static void test_a_new_key_ends_sending_and_begins_anew_at_once(void **state)
 	assert_int_equal(pair->side[BOB].n_delivered, 2);
 }
 
+static void test_a_new_key_works_with_whoever_knows_it(void **state)
+{
+	struct pair *pair = *state;
+	struct pair_side *alice = &pair->side[ALICE];
+	struct pair_side *bob = &pair->side[BOB];
+	const struct prefix allowed = pair_prefix("10.0.0.1/32");
+	const uint8_t other[32] = {7};
+
+	assert_int_equal(wg_device_set_private_key(alice->device, pair->now, other), 0);
+	bob->peer = wg_peer_add(bob->device, pair->now, alice->device->noise.own.public_key);
+	assert_non_null(bob->peer);
+	assert_int_equal(wg_peer_add_allowed_ip(bob->device, bob->peer, &allowed), 0);
+	pair_send(pair, ALICE);
+	pair_advance_ms(pair, 100);
+	assert_int_equal(bob->n_delivered, 2);
+}
+
 static void test_a_peer_with_the_new_keys_public_key_is_removed(void **state)
 {
 	struct pair *pair = *state;
@@ -399,6 +416,7 @@ int main(void)
 		PAIR_TEST(test_a_private_key_can_be_read_back_and_removed),
 		CONNECTED_TEST(test_the_same_key_again_changes_nothing),
 		CONNECTED_TEST(test_a_new_key_ends_sending_and_begins_anew_at_once),
+		CONNECTED_TEST(test_a_new_key_works_with_whoever_knows_it),
 		CONNECTED_TEST(test_a_peer_with_the_new_keys_public_key_is_removed),
 		CONNECTED_TEST(test_up_and_down_can_be_said_twice),
 		CONNECTED_TEST(test_after_a_restart_of_the_initiator_there_is_a_new_session),

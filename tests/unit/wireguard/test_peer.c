@@ -65,7 +65,11 @@ static void test_a_removed_peer_leaves_nothing(void **state)
 	struct pair_side *alice = &pair->side[ALICE];
 
 	pair_send(pair, BOB);
+	assert_ptr_equal(alice->device->cache.owner, alice->peer);
+	assert_ptr_equal(alice->device->cache.keypair, alice->peer->keypairs.current);
 	wg_peer_remove(alice->device, alice->peer);
+	assert_null(alice->device->cache.owner);
+	assert_null(alice->device->cache.keypair);
 	assert_int_equal(count_indices(pair, ALICE), 0);
 	assert_null(wg_peer_find(alice->device, pair->side[BOB].public_key));
 	assert_false(instant_is_set(wg_next_deadline(alice->device)));
@@ -265,6 +269,7 @@ static void expect_no_key(const struct pair *pair, enum pair_name of)
 	assert_null(peer->keypairs.next);
 	assert_int_equal(peer->handshake.state, NOISE_IDLE);
 	assert_true(secret_is_zero(&peer->handshake.symmetric, sizeof(peer->handshake.symmetric)));
+	assert_null(pair->side[of].device->cache.keypair);
 	assert_int_equal(count_indices(pair, of), 0);
 }
 

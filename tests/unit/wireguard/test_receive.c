@@ -167,20 +167,23 @@ static void test_a_packet_may_be_8128_behind_the_newest(void **state)
 static void test_counters_past_the_limit_are_refused_before_they_are_opened(void **state)
 {
 	struct pair *pair = *state;
-	struct wg_keypair *keypair = pair->side[ALICE].peer->keypairs.current;
-	struct pair_datagram last;
-	struct pair_datagram past;
+	uint8_t out[PAIR_PACKET_LEN + 15 + WG_OVERHEAD_LEN];
+	uint8_t packet[PAIR_PACKET_LEN];
+	struct pair_datagram datagram = {.bytes = out, .from = pair->side[ALICE].at};
+	struct wg_seal seal;
 
-	keypair->send_counter = WG_REJECT_AFTER_MESSAGES - 1;
-	last = next_of_alice(pair);
-	/* What keypair_can_send() would not allow. */
-	keypair->send_counter = WG_REJECT_AFTER_MESSAGES - 2;
-	past = next_of_alice(pair);
-	le64_store(past.bytes + 8, WG_REJECT_AFTER_MESSAGES);
-	assert_int_equal(pair_inject(pair, BOB, &past), WG_DROP);
-	assert_int_equal(pair_inject(pair, BOB, &last), WG_DELIVER);
-	pair_datagram_done(&last);
-	pair_datagram_done(&past);
+	pair_write_packet(ALICE, pair->side[ALICE].n_offered++, packet, sizeof(packet));
+	assert_int_equal(wg_seal_begin(pair->side[ALICE].device, pair->now, packet, sizeof(packet),
+				       2, &seal),
+			 0);
+	seal.next_counter = WG_REJECT_AFTER_MESSAGES;
+	datagram.len = wg_seal(&seal, out, packet, sizeof(packet), NULL, 0, 1420);
+	assert_int_equal(pair_inject(pair, BOB, &datagram), WG_DROP);
+	assert_int_equal(pair_stats(pair, BOB).rx_invalid, 1);
+	assert_int_equal(pair_stats(pair, BOB).rx_replayed, 0);
+	seal.next_counter = WG_REJECT_AFTER_MESSAGES - 1;
+	datagram.len = wg_seal(&seal, out, packet, sizeof(packet), NULL, 0, 1420);
+	assert_int_equal(pair_inject(pair, BOB, &datagram), WG_DELIVER);
 }
 
 static void renew(struct pair *pair)
@@ -472,6 +475,26 @@ static void test_two_initiations_that_cross_end_in_one_session(void **state)
 	assert_true(pair->side[BOB].n_sent[MESSAGE_INITIATION] <= 2);
 }
 
+/* Both in one batch, before what is to be sent was fetched. */
+static void test_a_response_to_an_initiation_given_up_is_not_taken_for_forged(void **state)
+{
+	struct pair *pair = *state;
+	struct wg_packet packet;
+
+	wg_peer_set_endpoint(pair->side[BOB].peer, &pair->side[ALICE].at);
+	pair_send(pair, ALICE);
+	pair_send(pair, BOB);
+	assert_int_equal(pair_inject(pair, BOB, &pair->side[ALICE].last[MESSAGE_INITIATION]),
+			 WG_CONTROL);
+	assert_int_equal(
+		pair_receive(pair, ALICE, &pair->side[BOB].last[MESSAGE_INITIATION], &packet),
+		WG_CONTROL);
+	assert_int_equal(
+		pair_receive(pair, ALICE, &pair->side[BOB].last[MESSAGE_RESPONSE], &packet),
+		WG_DROP);
+	assert_int_equal(pair_stats(pair, ALICE).rx_bad_response, 0);
+}
+
 /* ---- cookies ---- */
 
 /* Messages of a stranger that cost a Diffie-Hellman each. */
@@ -648,6 +671,7 @@ int main(void)
 		PAIR_TEST(test_a_response_that_does_not_authenticate_is_told_apart),
 		PAIR_TEST(test_a_response_without_a_valid_mac_is_told_apart_too),
 		PAIR_TEST(test_two_initiations_that_cross_end_in_one_session),
+		PAIR_TEST(test_a_response_to_an_initiation_given_up_is_not_taken_for_forged),
 		PAIR_TEST(test_handshakes_cost_a_cookie_under_load),
 		PAIR_TEST(test_a_cookie_opens_the_way_under_load),
 		PAIR_TEST(test_a_cookie_is_not_good_from_another_address),

@@ -259,6 +259,43 @@ static void test_a_responder_waits_5_seconds_before_it_initiates(void **state)
 	assert_int_equal(initiations(pair, BOB), 0);
 }
 
+static void test_an_initiation_is_dropped_when_a_response_goes_first(void **state)
+{
+	struct pair *pair = *state;
+	struct pair_side *alice = &pair->side[ALICE];
+	struct wg_packet packet;
+
+	wg_peer_set_endpoint(pair->side[BOB].peer, &alice->at);
+	pair_send(pair, BOB);
+	wg_peer_start_handshake(alice->device, pair->now, alice->peer);
+	assert_int_equal(
+		pair_receive(pair, ALICE, &pair->side[BOB].last[MESSAGE_INITIATION], &packet),
+		WG_CONTROL);
+	pair_pump(pair, ALICE);
+	assert_int_equal(alice->n_sent[MESSAGE_RESPONSE], 1);
+	assert_int_equal(alice->n_sent[MESSAGE_INITIATION], 0);
+}
+
+/* The retry is due 5 s after the initiation, but then only 2 s after a response:
+ * it comes later instead of never.
+ */
+static void test_a_retry_put_off_by_a_response_still_comes(void **state)
+{
+	struct pair *pair = *state;
+
+	wg_peer_set_endpoint(pair->side[BOB].peer, &pair->side[ALICE].at);
+	pair->wire.is_cut[ALICE] = true;
+	pair_send(pair, ALICE);
+	pair_advance(pair, 3);
+	pair_send(pair, BOB);
+	pair->wire.is_cut[BOB] = true; /* after its initiation */
+	pair_advance(pair, 4);
+	assert_int_equal(pair->side[ALICE].n_sent[MESSAGE_RESPONSE], 1);
+	assert_int_equal(initiations(pair, ALICE), 1);
+	pair_advance_ms(pair, 1400);
+	assert_int_equal(initiations(pair, ALICE), 2);
+}
+
 /* ---- 6.3, 6.5: keepalives ---- */
 
 static void test_received_data_is_answered_by_a_keepalive_after_10_seconds(void **state)
@@ -435,6 +472,22 @@ static void test_a_retry_after_a_response_is_put_off(void **state)
 	assert_true(timers_may_initiate(&timers, instant_add(when, 8 * NS_PER_S)));
 }
 
+/* Which the sending of the first one clears, if it could be sent. */
+static void test_more_data_asks_for_a_second_keepalive(void **state)
+{
+	struct timers timers = {0};
+
+	(void)state;
+	timers_data_received(&timers, when);
+	timers_data_received(&timers, instant_add(when, NS_PER_S));
+	assert_int_equal(timers_expire(&timers, instant_add(when, 10 * NS_PER_S)),
+			 TIMER_SEND_KEEPALIVE);
+	assert_true(timers_first(&timers).ns == when.ns + 20 * NS_PER_S);
+	assert_int_equal(timers_expire(&timers, instant_add(when, 20 * NS_PER_S)),
+			 TIMER_SEND_KEEPALIVE);
+	assert_false(instant_is_set(timers_first(&timers)));
+}
+
 static void test_stopping_keeps_the_interval_alone(void **state)
 {
 	struct timers timers = {0};
@@ -486,6 +539,8 @@ int main(void)
 		PAIR_TEST(test_an_answer_ends_the_retries),
 		PAIR_TEST(test_handshakes_are_at_least_5_seconds_apart),
 		PAIR_TEST(test_a_responder_waits_5_seconds_before_it_initiates),
+		PAIR_TEST(test_an_initiation_is_dropped_when_a_response_goes_first),
+		PAIR_TEST(test_a_retry_put_off_by_a_response_still_comes),
 		CONNECTED_TEST(test_received_data_is_answered_by_a_keepalive_after_10_seconds),
 		CONNECTED_TEST(test_no_keepalive_is_sent_after_an_answer),
 		CONNECTED_TEST(test_a_keepalive_is_not_answered_by_a_keepalive),
@@ -498,6 +553,7 @@ int main(void)
 		PAIR_TEST(test_a_persistent_keepalive_never_gives_up),
 		CONNECTED_TEST(test_keys_are_wiped_540_seconds_after_the_last_session),
 		cmocka_unit_test(test_a_retry_after_a_response_is_put_off),
+		cmocka_unit_test(test_more_data_asks_for_a_second_keepalive),
 		cmocka_unit_test(test_stopping_keeps_the_interval_alone),
 		cmocka_unit_test(test_all_that_is_due_is_told_at_once),
 	};
