@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -94,7 +95,7 @@ class Run:
 
         A process that has cleaned its environment is found by its parent.
         """
-        found = {pid for pid in _all_pids() if _environ(pid).get(MARK) == self.mark}
+        found = set(marked(self.mark))
         if self.process.poll() is None:
             found.add(self.pid)
         return sorted(_with_descendants(found))
@@ -162,11 +163,28 @@ def run(net, conf, *command, options=(), timeout=20, **popen):
     return start(net, conf, *command, options=options, **popen).finish(timeout)
 
 
+def output(net, conf, *command, **how):
+    """What the command wrote, when it and adit succeeded."""
+    status, out, err = run(net, conf, *command, **how)
+    assert status == 0, f"status {status}: {out}{err}"
+    return out
+
+
+def python(net, conf, code, *args, **how):
+    """output() of a Python program inside."""
+    return output(net, conf, PYTHON, "-c", textwrap.dedent(code), *args, **how)
+
+
 def start(net, conf, *command, options=(), **popen):
     argv = ["run", *options, str(conf)]
     if command:
         argv += ["--", *map(str, command)]
     return Run(net.host, argv, **popen)
+
+
+def marked(mark):
+    """The processes that carry it in their environment."""
+    return [pid for pid in _all_pids() if _environ(pid).get(MARK) == mark]
 
 
 def _all_pids():
