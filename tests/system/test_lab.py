@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import pytest
-from lab import dnswire, internet, provider
+from lab import dnswire, internet, netns, provider
 from lab.canaries import Canaries
 from lab.oracle import Oracle, is_wireguard
 from lab.packets import TCP, UDP
@@ -256,3 +256,48 @@ def test_every_kind_of_traffic_is_caught_when_nothing_confines_it(net):
     attempts = traffic.counts()["attempts"]
     assert all(attempts[kind] > 1 for kind in ORDINARY + PRIVILEGED), attempts
     oracle.stop()
+
+
+@pytest.fixture
+def by_hand(net):
+    """The recipe of wireguard.com/netns: the tunnel alone in a namespace, its socket outside."""
+    space, = netns.create(["by-hand"])
+    space.sysctl(net__ipv4__ping_group_range="0 2147483647")
+    conf = net.provider.conf(address="", dns=None).replace("Address = \n", "")
+    process = net.host.popen("wireguard-go", "-f", "wgh0", stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    provider.wait_for_uapi(process, "wgh0")
+    net.host.run("wg", "setconf", "wgh0", "/dev/stdin", input=conf)
+    # wireguard-go hears of "up" on the host only
+    net.host.ip("link set wgh0 up\n")
+    time.sleep(0.1)
+    net.host.ip("link set wgh0 netns by-hand\n")
+    space.ip(f"link set lo up\naddress add {provider.CLIENT}/32 dev wgh0\n"
+             f"address add {provider.CLIENT6}/128 dev wgh0\nlink set wgh0 mtu 1420 up\n"
+             "route add default dev wgh0\nroute add ::/0 dev wgh0\n")
+    yield space
+    process.kill()
+    process.wait()
+    netns.delete([space])
+
+
+def test_tunnel_alone_in_a_namespace_leaks_nothing_and_the_oracle_agrees(net, by_hand):
+    """The positive control, as root of the machine, with every kind of traffic."""
+    space, traffic = by_hand, Traffic(skip=["dns"])
+    oracle = Oracle(net)
+    generator = space.popen(*traffic.command)
+    try:
+        traffic.wait_for("replies", ("tcp", "udp", "icmp", "tcp6", "udp6", "icmp6", "fragment"))
+        net.provider.kill()
+        time.sleep(1)
+        net.unplug_uplink()
+        time.sleep(0.5)
+        net.plug_uplink(internet.NEW_HOST, internet.NEW_HOST6)
+        net.provider.start()
+        time.sleep(1)
+    finally:
+        generator.kill()
+        generator.wait()
+    kinds = [kind for kind in ORDINARY + PRIVILEGED if kind != "dns"]
+    oracle.finish(offered=traffic.counts()["attempts"], least={kind: 3 for kind in kinds},
+                  wireguard=50)

@@ -10,7 +10,7 @@ import textwrap
 import time
 from pathlib import Path
 
-from lab import GID, HOME, UID, USER
+from lab import HOME, UID, USER
 from lab.sandbox import REPO
 
 MARK = "ADIT_LAB_RUN"
@@ -110,7 +110,7 @@ class Run:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline and self.process.poll() is None:
             for pid in self.processes():
-                if _command_line(pid) == self.command:
+                if command_line(pid) == self.command:
                     return pid
             time.sleep(0.01)
         raise AssertionError(f"no command was started: {self._last_words()}")
@@ -201,7 +201,7 @@ def _environ(pid):
             for name, _, value in pairs}
 
 
-def _command_line(pid):
+def command_line(pid):
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
     except OSError:

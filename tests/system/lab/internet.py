@@ -17,6 +17,7 @@ from lab.provider import WireguardGo
 
 UPLINK = "enp3s0"
 HOST, HOST6 = "192.168.77.2", "2001:db8:77::2"
+NEW_HOST, NEW_HOST6 = "192.168.77.3", "2001:db8:77::3"  # after its address changed
 GATEWAY, GATEWAY6 = "192.168.77.1", "2001:db8:77::1"
 LAN, LAN6 = "192.168.77.50", "2001:db8:77::50"
 ROUTER = "198.51.100.2"  # what a server sees of the host, IPv4; IPv6 is not translated
@@ -41,6 +42,7 @@ class Internet:
 
     def __init__(self, provider=WireguardGo):
         self._id = next(_ids)
+        self.host_addresses = {HOST, HOST6}  # that the uplink ever had
         names = ("host", "lan", "router", "core", "provider", "far")
         self.spaces = netns.create([f"{name}{self._id}" for name in names])
         self.host, self.lan, self.router, self.core, self.provider_ns, self.far = self.spaces
@@ -88,9 +90,15 @@ class Internet:
                     + _default("198.18.0.1", "2001:db8:18::1"))
         self.plug_uplink()
 
-    def plug_uplink(self):
-        """Addresses and routes of the host's uplink; also after it was down."""
-        self.host.ip(_link(UPLINK, f"{HOST}/24", f"{HOST6}/64") + _default(GATEWAY, GATEWAY6))
+    def plug_uplink(self, address=HOST, address6=HOST6):
+        """Addresses and routes of the host's uplink; also after it was down, or had others."""
+        self.host_addresses |= {address, address6}
+        self.host.ip(f"address flush dev {UPLINK} scope global\n"
+                     + _link(UPLINK, f"{address}/24", f"{address6}/64")
+                     + _default(GATEWAY, GATEWAY6))
+
+    def unplug_uplink(self):
+        self.host.ip(f"link set {UPLINK} down\n")
 
     def _serve(self):
         loop, far = self._loop, self.far

@@ -25,11 +25,12 @@ from collections import Counter
 
 from lab import dnswire, internet
 from lab.capture import Capture
-from lab.packets import ETH_ARP, ICMP, ICMPV6, UDP, TCP
+from lab.packets import ETH_ARP, ICMPV6, TCP, UDP
 from lab.provider import NAME, PORT
 
 HANDSHAKE_LENGTHS = {1: 148, 2: 92, 3: 64}
-DATA, DATA_HEADER, DATA_LEAST = 4, 16, 32
+DATA, DATA_LEAST = 4, 32
+FULL = 1200  # bytes inside: such a packet may be as large as the MTU, and is then not padded
 ND_ROUTER_SOLICIT, ND_SOLICIT, ND_ADVERT, MLD2_REPORT = 133, 135, 136, 143
 # Groups that a host joins for its addresses and its being a node: RFC 4291 2.7.1.
 OWN_GROUPS = [ipaddress.ip_network("ff02::1:ff00:0/104"), ipaddress.ip_network("ff02::1/128"),
@@ -44,7 +45,8 @@ def is_wireguard(payload):
     if len(payload) < 4 or payload[1:4] != b"\0\0\0":
         return False
     if payload[0] == DATA:
-        return len(payload) >= DATA_LEAST and (len(payload) - DATA_HEADER) % 16 == 0
+        inner = len(payload) - DATA_LEAST
+        return inner >= 0 and (inner % 16 == 0 or inner >= FULL)
     return len(payload) == HANDSHAKE_LENGTHS.get(payload[0])
 
 
@@ -74,11 +76,13 @@ class Oracle:
         if packet.link == "lo":
             return False
         if packet.ethertype == ETH_ARP:
-            return set(packet.arp[1:]) <= {internet.HOST, internet.GATEWAY, "0.0.0.0"}
+            return set(packet.arp[1:]) <= self.net.host_addresses | {internet.GATEWAY, "0.0.0.0"}
         if packet.protocol != ICMPV6 or packet.inner:
             return False
         if packet.icmp_type in (ND_SOLICIT, ND_ADVERT):
-            return _is_of_link(str(ipaddress.IPv6Address(packet.payload[4:20])))
+            target = ipaddress.IPv6Address(packet.payload[4:20])
+            return target.is_link_local or \
+                str(target) in self.net.host_addresses | {internet.GATEWAY6}
         if packet.icmp_type == MLD2_REPORT:
             return all(_is_own_group(group) for group in _mld2_groups(packet.payload))
         return packet.icmp_type == ND_ROUTER_SOLICIT
@@ -172,11 +176,6 @@ class Oracle:
     def stop(self):
         for capture in self._captures:
             capture.stop()
-
-
-def _is_of_link(address):
-    return address in (internet.HOST6, internet.GATEWAY6) or \
-        ipaddress.ip_address(address).is_link_local
 
 
 def _is_own_group(group):

@@ -36,6 +36,17 @@ def _wg(*argv, input=None):
                           capture_output=True).stdout.strip()
 
 
+def wait_for_uapi(process, link):
+    """Until wg(8) can talk to the program that makes the link."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket(socket.AF_UNIX) as sock:
+            if sock.connect_ex(f"/run/wireguard/{link}.sock") == 0:
+                return
+        time.sleep(0.005)
+    raise RuntimeError(f"{link}: the tunnel's program did not start")
+
+
 @dataclass
 class Key:
     private: str = field(default_factory=lambda: _wg("genkey"))
@@ -79,20 +90,11 @@ class Provider:
         argv, environ = self.command()
         self.process = self.netns.popen(*argv, env=os.environ | environ, stdout=self._log,
                                         stderr=self._log, stdin=subprocess.DEVNULL)
-        self._wait_for_uapi()
+        wait_for_uapi(self.process, self.link)
         self.configure()
         self.netns.ip(f"link set {self.link} mtu 1420 up\n"
                       f"route add {CLIENT}/32 dev {self.link}\n"
                       f"route add {CLIENT6}/128 dev {self.link}\n")
-
-    def _wait_for_uapi(self):
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline and self.process.poll() is None:
-            with socket.socket(socket.AF_UNIX) as sock:
-                if sock.connect_ex(f"/run/wireguard/{self.link}.sock") == 0:
-                    return
-            time.sleep(0.005)
-        raise RuntimeError(f"{self.link}: the provider's program did not start")
 
     def configure(self, client=None, preshared=None):
         """Sets the server's keys; `client`: the public key it expects, if not the right one."""

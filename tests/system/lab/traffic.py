@@ -22,7 +22,7 @@ SPACE = 0.02
 class Traffic:
     """The files of one generator, and its command line."""
 
-    def __init__(self, seconds=3600):
+    def __init__(self, seconds=3600, skip=()):
         name = f"{HOME}/traffic-{secrets.token_hex(4)}"
         self.counts_path, targets = Path(name + ".json"), Path(name + ".targets")
         targets.write_text(json.dumps({
@@ -30,7 +30,7 @@ class Traffic:
             "host": internet.HOST, "gateway": internet.GATEWAY, "dns": internet.DNS,
             "endpoint": provider.ADDRESS, "port": provider.PORT,
             "client": provider.CLIENT, "client6": provider.CLIENT6,
-            "host_links": [internet.UPLINK, "lo"]}))
+            "host_links": [internet.UPLINK, "lo"], "skip": list(skip)}))
         os.chown(targets, UID, GID)
         self.command = [adit.PYTHON, adit.inside("traffic.py"), str(self.counts_path),
                         str(targets), str(seconds)]

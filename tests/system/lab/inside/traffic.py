@@ -295,7 +295,8 @@ def main(path, targets_path, seconds="3600"):
     with open(targets_path) as f:
         targets.update(json.load(f))
     stop = threading.Event()
-    for kind, action in KINDS.items():
+    kinds = {kind: action for kind, action in KINDS.items() if kind not in targets["skip"]}
+    for kind, action in kinds.items():
         threading.Thread(target=offer, args=(kind, action, stop), daemon=True).start()
     end = time.monotonic() + float(seconds)
     while time.monotonic() < end:
