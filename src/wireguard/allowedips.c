@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -137,6 +138,7 @@ static void unlist_node(struct allowedips *table, uint32_t n)
 {
 	struct allowedips_node *node = &table->node[n];
 
+	assert(node->owner); /* the others are in no list */
 	if (node->previous != NONE)
 		table->node[node->previous].next = node->next;
 	else

@@ -16,34 +16,34 @@ static struct roster_node **bucket_of(const struct roster *roster, const uint8_t
 	return &roster->buckets[le64_load(key + 8) & (roster->n_buckets - 1)];
 }
 
+static void put(struct roster *roster, struct roster_node *node)
+{
+	struct roster_node **bucket = bucket_of(roster, node->key);
+
+	node->chain = *bucket;
+	*bucket = node;
+}
+
 static int grow(struct roster *roster)
 {
-	struct roster larger = *roster;
+	size_t n_buckets = roster->n_buckets ? roster->n_buckets * 2 : BUCKETS_MIN;
+	struct roster_node **buckets = calloc(n_buckets, sizeof(*buckets));
 
-	larger.n_buckets = roster->n_buckets ? roster->n_buckets * 2 : BUCKETS_MIN;
-	larger.buckets = calloc(larger.n_buckets, sizeof(struct roster_node *));
-	if (!larger.buckets)
+	if (!buckets)
 		return -ENOMEM;
-	for (struct roster_node *node = roster->first; node; node = node->next) {
-		struct roster_node **bucket = bucket_of(&larger, node->key);
-
-		node->chain = *bucket;
-		*bucket = node;
-	}
 	free(roster->buckets);
-	*roster = larger;
+	roster->buckets = buckets;
+	roster->n_buckets = n_buckets;
+	for (struct roster_node *node = roster->first; node; node = node->next)
+		put(roster, node);
 	return 0;
 }
 
 int roster_add(struct roster *roster, struct roster_node *node)
 {
-	struct roster_node **bucket;
-
 	if (roster->n == roster->n_buckets && grow(roster) < 0)
 		return -ENOMEM;
-	bucket = bucket_of(roster, node->key);
-	node->chain = *bucket;
-	*bucket = node;
+	put(roster, node);
 	node->next = NULL;
 	node->previous = roster->last;
 	if (roster->last)
