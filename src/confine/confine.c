@@ -293,8 +293,11 @@ void confine_end(struct confine *confine)
 
 bool confine_kept(struct confine *confine, char ret[CONFINE_PATH_LEN])
 {
-	bool is_left = confine->kept[0] && tmpview_finish(confine->kept, confine->kept_lock);
+	bool is_left;
 
+	/* the last hold on the mounts that have the folder in use */
+	namespaces_close(confine->ns);
+	is_left = confine->kept[0] && tmpview_finish(confine->kept, confine->kept_lock);
 	if (is_left)
 		memcpy(ret, confine->kept, CONFINE_PATH_LEN);
 	confine->kept[0] = '\0';

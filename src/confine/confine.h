@@ -95,8 +95,9 @@ int confine_continue(struct confine *confine);
 /* Ends what still runs inside and waits for it (SIGKILL to process 1). */
 void confine_end(struct confine *confine);
 
-/* After the end: removes what is empty of the folder in which /tmp and /var/tmp
- * were kept.  True, with its path in `ret`, when something is left in it.
+/* After the end: closes the namespaces and removes the folder in which /tmp and
+ * /var/tmp were kept, unless something is left in it.  Then true, with its path
+ * in `ret`.  The removing goes on in a process of its own.
  */
 bool confine_kept(struct confine *confine, char ret[CONFINE_PATH_LEN]);
 

@@ -82,7 +82,7 @@ void devview_add(const struct view_host *host, struct view_plan *plan)
 	if (is_root)
 		add_minimal(plan);
 	if (is_root || is_folder("/dev/shm"))
-		add_filesystem(plan, "tmpfs", "/dev/shm", VIEW_NO_EXEC, "mode=1777");
+		add_filesystem(plan, "tmpfs", "/dev/shm", 0, "mode=1777");
 	add_filesystem(plan, "devpts", "/dev/pts", VIEW_NO_EXEC | VIEW_DEVICES,
 		       "newinstance,ptmxmode=0666,mode=620");
 	/* Message queues are the IPC namespace's, which x11 leaves the host's. */

@@ -13,7 +13,7 @@ struct view_host;
 struct view_plan;
 
 void devview_add(const struct view_host *host, struct view_plan *plan);
-/* /proc and /sys: hides VIEW_PRIVATE, so to be added last. */
+/* /proc and /sys, after VIEW_PRIVATE has gone. */
 void devview_add_kernel(const struct view_host *host, struct view_plan *plan);
 
 #endif

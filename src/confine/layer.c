@@ -121,7 +121,7 @@ static void overlay_read_only(const struct layer *layer, const char *path, mode_
  */
 static void overlay_writable(const struct layer *layer, const char *path, mode_t mode)
 {
-	static const char format[] = "lowerdir=%s,upperdir=%s,workdir=%s,userxattr";
+	static const char format[] = "lowerdir=%s,upperdir=%s,workdir=%s,userxattr,volatile";
 	const char *inside = path + strlen(layer->path);
 	struct view_plan *plan = layer->plan;
 	const char *lower = add_lower(plan, path);

@@ -39,7 +39,8 @@ int rootview_build(const struct view_host *host, struct view_plan *plan, struct 
 		return r;
 	if (host->options->is_strict)
 		filesystems_add_masks(&host->mounts, plan);
-	/* last, since /sys hides what the steps before needed */
+	/* Overlays and binds hold on to what they use. */
+	view_add(plan, &(struct view_step){.kind = VIEW_UNMOUNT, .target = VIEW_PRIVATE});
 	devview_add_kernel(host, plan);
 	return 0;
 }

@@ -1,6 +1,7 @@
 #include "confine/tmpview.h"
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "confine/layer.h"
 #include "confine/options.h"
 #include "confine/rootview.h"
@@ -9,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +68,7 @@ static int make_trees(int folder)
 		if (mkdirat(folder, trees[i].name, 0700) < 0)
 			return -errno;
 		tree = openat(folder, trees[i].name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (tree < 0 || mkdirat(tree, "work", 0700) < 0 || mkdirat(tree, "upper", 0) < 0 ||
+		if (tree < 0 || mkdirat(tree, "upper", 0) < 0 ||
 		    fchmodat(tree, "upper", 01777, 0) < 0)
 			return -errno;
 	}
@@ -159,75 +161,117 @@ static bool is_nothing(const struct stat *status)
 
 enum { PRUNE_DEPTH_MAX = 32 };
 
-/* Removes what is nothing, deepest first.  True when something is left. */
-static bool prune(int parent, const char *name, int depth)
+enum prune {
+	PRUNE_LOOK,    /* removes nothing */
+	PRUNE_NOTHING, /* what is_nothing(), and folders that are then empty */
+	PRUNE_ALL,     /* overlayfs's own folders, which it makes with mode 0 */
+};
+
+static DIR *open_folder(int parent, const char *name, enum prune how)
 {
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	bool is_left = false;
+	DIR *dir;
+
+	if (fd < 0 && how == PRUNE_ALL && fchmodat(parent, name, 0700, 0) == 0)
+		fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir && fd >= 0)
+		(void)close(fd);
+	return dir;
+}
+
+static bool prune(int parent, const char *name, enum prune how, int depth);
+
+static bool prune_entry(int folder, const char *name, enum prune how, int depth)
+{
+	struct stat status;
+
+	if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return true;
+	if (S_ISDIR(status.st_mode))
+		return depth >= PRUNE_DEPTH_MAX || prune(folder, name, how, depth + 1);
+	if (how == PRUNE_LOOK)
+		return !is_nothing(&status);
+	return (how == PRUNE_NOTHING && !is_nothing(&status)) || unlinkat(folder, name, 0) < 0;
+}
+
+/* Deepest first.  True when something is left, or would be. */
+static bool prune(int parent, const char *name, enum prune how, int depth)
+{
+	DIR *dir = open_folder(parent, name, how);
+	bool is_left = !dir;
 	struct dirent *found;
 
-	if (!dir) {
-		if (fd >= 0)
-			(void)close(fd);
-		return unlinkat(parent, name, AT_REMOVEDIR) < 0;
+	while (dir && (found = readdir(dir))) {
+		/* the store's own folders: ID/tmp/work-3 */
+		bool is_work = depth == 1 && text_starts_with(found->d_name, "work");
+
+		if (strcmp(found->d_name, ".") == 0 || strcmp(found->d_name, "..") == 0 ||
+		    (is_work && how == PRUNE_LOOK))
+			continue;
+		is_left |= prune_entry(dirfd(dir), found->d_name, is_work ? PRUNE_ALL : how, depth);
 	}
-	while ((found = readdir(dir))) {
-		struct stat status;
+	if (dir)
+		(void)closedir(dir);
+	return is_left || (how != PRUNE_LOOK && unlinkat(parent, name, AT_REMOVEDIR) < 0);
+}
+
+/* Every run of this user that is not alive: those that were found empty, those
+ * that were killed, and the overlays' own folders of those that are kept.
+ */
+static void prune_dead(int state)
+{
+	DIR *dir = fdopendir(state);
+	struct dirent *found;
+
+	while (dir && (found = readdir(dir))) {
+		AUTO_FD int run = -1;
 
 		if (strcmp(found->d_name, ".") == 0 || strcmp(found->d_name, "..") == 0)
 			continue;
-		if (fstatat(fd, found->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-			is_left = true;
-		else if (S_ISDIR(status.st_mode) && depth < PRUNE_DEPTH_MAX)
-			is_left |= prune(fd, found->d_name, depth + 1);
-		else if (!is_nothing(&status) || unlinkat(fd, found->d_name, 0) < 0)
-			is_left = true;
+		run = openat(state, found->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (run >= 0 && flock(run, LOCK_EX | LOCK_NB) == 0)
+			(void)prune(state, found->d_name, PRUNE_NOTHING, 0);
 	}
-	(void)closedir(dir);
-	return is_left || unlinkat(parent, name, AT_REMOVEDIR) < 0;
 }
 
-/* Runs that were killed leave theirs unlocked. */
-static void prune_dead(int state)
+/* In a process of its own, which nobody waits for: on a disk mounted with
+ * "discard" each folder takes milliseconds to remove.
+ */
+static void prune_behind(int state)
 {
-	int fd = openat(state, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *found;
+	int moved;
 
-	if (!dir) {
-		if (fd >= 0)
-			(void)close(fd);
+	if (fork() != 0)
 		return;
-	}
-	while ((found = readdir(dir))) {
-		AUTO_FD int run = -1;
-
-		if (found->d_name[0] == '.')
-			continue;
-		run = openat(fd, found->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (run >= 0 && flock(run, LOCK_EX | LOCK_NB) == 0)
-			(void)prune(fd, found->d_name, 0);
-	}
-	(void)closedir(dir);
+	(void)setsid();
+	moved = dup2(state, 0);
+	(void)close_range(1, ~0U, 0);
+	if (moved == 0)
+		prune_dead(moved);
+	_exit(0);
 }
 
 bool tmpview_finish(const char *kept, int lock)
 {
 	AUTO_FD int state = -1;
 	char folder[CONFINE_PATH_LEN];
+	char empty[NAME_MAX + 1];
 	const char *name = strrchr(kept, '/');
 	bool is_left;
 
 	if (!name || name == kept)
 		return false;
+	name++;
 	(void)snprintf(folder, sizeof(folder), "%.*s", (int)(name - kept), kept);
 	state = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (state < 0)
 		return false;
-	is_left = prune(state, name + 1, 0);
+	is_left = prune(state, name, PRUNE_LOOK, 0);
+	if (!is_left && snprintf(empty, sizeof(empty), ".%s", name) < (int)sizeof(empty))
+		(void)renameat(state, name, state, empty);
 	if (lock >= 0)
 		(void)flock(lock, LOCK_UN);
-	prune_dead(state);
+	prune_behind(state);
 	return is_left;
 }

@@ -24,9 +24,10 @@ void tmpview_prepare(char ret[CONFINE_PATH_LEN], int *ret_lock);
 
 void tmpview_add(const struct view_host *host, struct view_plan *plan);
 
-/* When nothing runs inside any more: clears `kept` of what is not the command's
- * (empty folders, sockets, marks of deletion) and says whether something is
- * left.  Also clears what dead runs left empty.
+/* When nothing runs inside any more: is something of the command's left in
+ * `kept`?  Empty folders, sockets and marks of deletion are nothing.  If not, the
+ * folder is gone under its name at once, and is removed behind our back, as is
+ * what dead runs left empty.
  */
 bool tmpview_finish(const char *kept, int lock);
 

@@ -144,6 +144,11 @@ static int do_seal(const struct view_step *step)
 	return set_read_only(AT_FDCWD, step->target, step->flags);
 }
 
+static int do_unmount(const struct view_step *step)
+{
+	return umount2(step->target, MNT_DETACH) < 0 ? -errno : 0;
+}
+
 static int do_folder(const struct view_step *step)
 {
 	if (mkdir(step->target, 0700) < 0)
@@ -183,6 +188,7 @@ static const struct {
 	[VIEW_ATTACH] = {do_attach, "keep"},
 	[VIEW_BIND] = {do_bind, "mount"},
 	[VIEW_SEAL] = {do_seal, "make read-only"},
+	[VIEW_UNMOUNT] = {do_unmount, "unmount"},
 	[VIEW_FOLDER] = {do_folder, "make the folder"},
 	[VIEW_FILE] = {do_file, "make the file"},
 	[VIEW_LINK] = {do_link, "make the link"},

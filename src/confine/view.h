@@ -5,9 +5,8 @@
  * then carries them out in process 1, in two passes: first every source that
  * lies in the host's view is opened as a detached copy of its mount, since a
  * later step may hide it; then the steps are done in order.  Mounts that need
- * a folder of ours first get it in VIEW_PRIVATE, a tmpfs that is later hidden
- * under the namespace's own /sys.  All of it belongs to the outer user
- * namespace, so the command can undo none of it.
+ * a folder of ours first get it in VIEW_PRIVATE, a tmpfs that goes at the end.  All of it belongs
+ * to the outer user namespace, so the command can undo none of it.
  *
  * A step that fails ends the start: the host's own view never takes the place of
  * one that could not be made.
@@ -36,6 +35,7 @@ enum view_kind {
 	VIEW_ATTACH,	  /* source as the host's view has it, onto target */
 	VIEW_BIND,	  /* source as the steps before have made it, onto target */
 	VIEW_SEAL,	  /* target, a mount, becomes read-only */
+	VIEW_UNMOUNT,	  /* target, a mount of the plan's, goes */
 	VIEW_FOLDER,	  /* target, mode; nothing when it is there */
 	VIEW_FILE,	  /* target, mode, content (NULL: empty); nothing when it is there */
 	VIEW_LINK,	  /* target becomes a symbolic link to content */

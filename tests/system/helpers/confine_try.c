@@ -371,5 +371,6 @@ int main(int argc, char **argv)
 	confine_end(&running.confine);
 	terminal_reclaim(&running.terminal);
 	tell_kept(&running);
+	confine_done(&running.confine);
 	return running.status;
 }
