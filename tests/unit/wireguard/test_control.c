@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "wireguard/device_state.h"
 #include "wireguard/peer.h"
+#include "wireguard/shortage.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -38,6 +39,24 @@ static void test_a_new_device_has_no_key_and_no_peers(void **state)
 	assert_false(instant_is_set(wg_next_deadline(device)));
 	wg_device_free(device);
 	wg_device_free(NULL);
+}
+
+/* However many allocations there are: each of them fails once. */
+static void test_a_device_is_whole_or_not_there(void **state)
+{
+	struct pair *pair = *state;
+	struct wg_device *device = NULL;
+	unsigned int n = 0;
+
+	if (!shortage_is_possible())
+		skip();
+	while (!device) {
+		shortage_set_calloc(++n);
+		device = wg_device_new(pair_fill_random, pair, (struct wall_time){NS_PER_S});
+	}
+	shortage_set_calloc(0);
+	assert_in_range(n, 4, 20);
+	wg_device_free(device);
 }
 
 static void test_a_private_key_can_be_read_back_and_removed(void **state)
@@ -413,6 +432,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PAIR_TEST(test_a_new_device_has_no_key_and_no_peers),
+		PAIR_TEST(test_a_device_is_whole_or_not_there),
 		PAIR_TEST(test_a_private_key_can_be_read_back_and_removed),
 		CONNECTED_TEST(test_the_same_key_again_changes_nothing),
 		CONNECTED_TEST(test_a_new_key_ends_sending_and_begins_anew_at_once),

@@ -6,6 +6,7 @@
 #include "base/secret.h"
 #include "wireguard/device_state.h"
 #include "wireguard/peer.h"
+#include "wireguard/shortage.h"
 
 #include <string.h>
 
@@ -98,6 +99,29 @@ static void test_a_peer_can_be_removed_while_it_wants_to_send(void **state)
 	assert_null(device->last_wanting);
 	pair_pump(pair, ALICE);
 	assert_int_equal(pair->side[ALICE].n_sent[MESSAGE_INITIATION], 0);
+}
+
+static void test_a_peer_is_whole_or_not_there(void **state)
+{
+	struct pair *pair = *state;
+	struct wg_device *device = pair->side[ALICE].device;
+	const uint8_t key[32] = {3};
+	struct wg_peer *peer = NULL;
+	unsigned int n = 0;
+
+	if (!shortage_is_possible())
+		skip();
+	wg_peer_remove_all(device);
+	while (!peer) {
+		roster_done(&device->roster); /* so that they grow again */
+		schedule_done(&device->schedule);
+		shortage_set_calloc(++n);
+		peer = wg_peer_add(device, pair->now, key);
+		assert_ptr_equal(wg_peer_find(device, key), peer);
+		assert_ptr_equal(wg_peer_next(device, NULL), peer);
+	}
+	shortage_set_calloc(0);
+	assert_in_range(n, 4, 10);
 }
 
 /* ---- configuration ---- */
@@ -260,6 +284,29 @@ static void test_indices_do_not_pile_up(void **state)
 	assert_int_equal(count_indices(pair, BOB), 0);
 }
 
+static void test_without_memory_for_a_session_the_next_try_makes_one(void **state)
+{
+	struct pair *pair = *state;
+
+	if (!shortage_is_possible())
+		skip();
+	pair_send(pair, ALICE);
+	shortage_set_calloc(1); /* Bob's */
+	pair_advance_ms(pair, 100);
+	assert_int_equal(pair->side[BOB].n_sent[MESSAGE_RESPONSE], 0);
+	assert_int_equal(count_indices(pair, BOB), 0);
+	pair_advance_ms(pair, 5240);
+	assert_int_equal(pair->side[BOB].n_delivered, 1);
+	pair_advance(pair, 200);
+	pair_send(pair, ALICE);
+	shortage_set_calloc(2); /* Alice's */
+	pair_advance_ms(pair, 100);
+	assert_int_equal(pair->side[BOB].n_sent[MESSAGE_RESPONSE], 2);
+	assert_int_equal(pair->side[BOB].n_delivered, 1);
+	pair_advance_ms(pair, 5240);
+	assert_int_equal(pair->side[BOB].n_delivered, 2);
+}
+
 static void expect_no_key(const struct pair *pair, enum pair_name of)
 {
 	const struct wg_peer *peer = pair->side[of].peer;
@@ -384,6 +431,8 @@ int main(void)
 		PAIR_TEST(test_peers_come_in_the_order_of_addition),
 		CONNECTED_TEST(test_a_removed_peer_leaves_nothing),
 		PAIR_TEST(test_a_peer_can_be_removed_while_it_wants_to_send),
+		PAIR_TEST(test_a_peer_is_whole_or_not_there),
+		PAIR_TEST(test_without_memory_for_a_session_the_next_try_makes_one),
 		PAIR_TEST(test_a_prefix_moves_to_the_last_peer_that_claims_it),
 		PAIR_TEST(test_both_need_the_same_preshared_key),
 		CONNECTED_TEST(test_a_peer_tells_how_it_fares),

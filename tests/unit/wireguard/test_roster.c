@@ -4,7 +4,9 @@
 #include "wireguard/roster.h"
 
 #include "base/bytes.h"
+#include "wireguard/shortage.h"
 
+#include <errno.h>
 #include <stdbool.h>
 
 enum { NODES = 1000 };
@@ -91,10 +93,26 @@ static void test_all_can_be_removed_and_added_again(void **state)
 	assert_null(roster_find(roster, nodes[4].key));
 }
 
+static void test_without_memory_a_node_is_not_added(void **state)
+{
+	struct roster roster = {0};
+
+	(void)state;
+	if (!shortage_is_possible())
+		skip();
+	shortage_set_calloc(1);
+	assert_int_equal(roster_add(&roster, &nodes[0]), -ENOMEM);
+	assert_null(roster.first);
+	assert_null(roster_find(&roster, nodes[0].key));
+	assert_int_equal(roster_add(&roster, &nodes[0]), 0);
+	roster_done(&roster);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_every_node_is_found_by_its_key, start, stop),
+		cmocka_unit_test(test_without_memory_a_node_is_not_added),
 		cmocka_unit_test(test_an_empty_roster_finds_nothing),
 		cmocka_unit_test_setup_teardown(test_nodes_are_walked_in_the_order_of_addition,
 						start, stop),

@@ -3,6 +3,9 @@
 
 #include "wireguard/schedule.h"
 
+#include "wireguard/shortage.h"
+
+#include <errno.h>
 #include <stdbool.h>
 
 enum { ALARMS = 500 };
@@ -97,10 +100,28 @@ static void test_alarms_can_be_taken_in_order(void **state)
 	assert_null(schedule_first(*state));
 }
 
+static void test_without_memory_there_is_no_more_room(void **state)
+{
+	struct schedule *schedule = *state;
+	size_t capacity = schedule->capacity;
+
+	if (!shortage_is_possible())
+		skip();
+	schedule_set(schedule, &alarms[0], at(30));
+	shortage_set_calloc(1);
+	assert_int_equal(schedule_reserve(schedule, capacity + 1), -ENOMEM);
+	assert_int_equal(schedule->capacity, capacity);
+	assert_ptr_equal(schedule_first(schedule), &alarms[0]);
+	assert_int_equal(schedule_reserve(schedule, capacity + 1), 0);
+	assert_ptr_equal(schedule_first(schedule), &alarms[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_an_empty_schedule_has_no_first_alarm, start,
+						stop),
+		cmocka_unit_test_setup_teardown(test_without_memory_there_is_no_more_room, start,
 						stop),
 		cmocka_unit_test_setup_teardown(test_the_first_alarm_is_the_earliest, start, stop),
 		cmocka_unit_test_setup_teardown(test_random_changes_agree_with_a_scan, start, stop),

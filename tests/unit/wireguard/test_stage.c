@@ -4,6 +4,7 @@
 #include "wireguard/stage.h"
 
 #include "wireguard/device.h"
+#include "wireguard/shortage.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -106,6 +107,22 @@ static void test_what_cannot_be_sent_is_not_kept(void **state)
 	assert_int_equal(stage_clear(&stage), 1);
 }
 
+static void test_without_memory_the_packet_is_lost_and_the_others_stay(void **state)
+{
+	struct stage stage = {0};
+
+	(void)state;
+	if (!shortage_is_possible())
+		skip();
+	shortage_set_malloc(1);
+	assert_int_equal(push(&stage, 1, PACKET_LEN), 1);
+	assert_int_equal(push(&stage, 2, PACKET_LEN), 0);
+	shortage_set_malloc(1);
+	assert_int_equal(push(&stage, 3, LARGE_LEN), 1);
+	expect_oldest(&stage, 2, PACKET_LEN);
+	expect_empty(&stage);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,6 +130,7 @@ int main(void)
 		cmocka_unit_test(test_the_129th_packet_drops_the_oldest),
 		cmocka_unit_test(test_a_larger_packet_keeps_those_before_it),
 		cmocka_unit_test(test_clearing_tells_how_many_were_lost),
+		cmocka_unit_test(test_without_memory_the_packet_is_lost_and_the_others_stay),
 		cmocka_unit_test(test_what_cannot_be_sent_is_not_kept),
 	};
 
