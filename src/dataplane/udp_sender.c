@@ -163,8 +163,10 @@ static void refuse_segments(struct udp_sender *sender, struct batch_run *run, in
 static bool amend(struct udp_sender *sender, struct batch_run *run, int code, struct instant now)
 {
 	bool is_about_segments = code == EINVAL || code == EMSGSIZE || code == EIO;
+	/* for a source that is not ours any more, Linux 6.18 says ENETUNREACH */
+	bool is_about_source = code == EINVAL || code == ENETUNREACH || code == EADDRNOTAVAIL;
 
-	if (code == EINVAL && endpoint_is_set(&run->route.source)) {
+	if (is_about_source && endpoint_is_set(&run->route.source)) {
 		run->route.source.any.sa_family = AF_UNSPEC;
 		run->is_source_refused = true;
 		return true;
