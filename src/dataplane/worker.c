@@ -257,7 +257,7 @@ static int on_tun(void *context, int fd, uint32_t events)
 		ssize_t len = tun_read(&worker->tun, &header, worker->frame, FRAME_SIZE);
 
 		/* without the second test a device that is gone would keep us awake */
-		if (len == -EBADFD || (len <= 0 && i == 0 && (events & EPOLLERR)))
+		if (len == -EBADFD || (len <= 0 && i == 0 && (events & (EPOLLERR | EPOLLHUP))))
 			return -EBADFD;
 		if (len <= 0)
 			break;

@@ -4,7 +4,6 @@
 #include "config/profile.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 /* NULL: this build has it not. */
@@ -45,20 +44,6 @@ int tunnel_forget_sources(struct tunnel *tunnel, struct error *err)
 int tunnel_read_stats(struct tunnel *tunnel, struct tunnel_stats *ret, struct error *err)
 {
 	return tunnel->backend->read_stats(tunnel, ret, err);
-}
-
-void tunnel_stats_done(struct tunnel_stats *stats)
-{
-	free(stats->peer);
-	*stats = (struct tunnel_stats){0};
-}
-
-bool tunnel_stats_has_handshake(const struct tunnel_stats *stats)
-{
-	for (size_t i = 0; i < stats->n_peers; i++)
-		if (stats->peer[i].last_handshake.ns != 0)
-			return true;
-	return false;
 }
 
 int tunnel_events_fd(const struct tunnel *tunnel)

@@ -1,0 +1,200 @@
+/* Mirrors src/tunnel/userspace.c
+ *
+ * With a real device and a real child, so root only; its peers are nobody.
+ */
+#include "cmocka_all.h"
+
+#include "config/profile.h"
+#include "dataplane/private_tun.h"
+#include "tunnel/tunnel.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+
+static struct profile profile;
+static struct profile_peer peers[2];
+static struct tunnel_config config;
+static struct tunnel *tunnel;
+
+static int start(void **state)
+{
+	(void)state;
+	memset(&profile, 0, sizeof(profile));
+	memset(peers, 0, sizeof(peers));
+	profile.peer = peers;
+	profile.n_peers = 1;
+	memset(profile.private_key.byte, 0xaa, 32);
+	memset(peers[0].public_key, 0xbb, 32);
+	memset(peers[1].public_key, 0xcc, 32);
+	assert_true(endpoint_parse("127.0.0.1:9", 11, &peers[0].endpoint));
+	config = (struct tunnel_config){.profile = &profile, .mtu = 1420};
+	config.tun_fd = open_private_tun();
+	tunnel = NULL;
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	tunnel_close(tunnel);
+	if (config.tun_fd >= 0)
+		(void)close(config.tun_fd);
+	return 0;
+}
+
+static void open_tunnel(void)
+{
+	struct error err;
+
+	if (config.tun_fd < 0)
+		skip();
+	assert_int_equal(tunnel_open(&config, &tunnel, &err), 0);
+}
+
+static struct tunnel_stats read_stats(void)
+{
+	struct tunnel_stats stats;
+	struct error err;
+
+	assert_int_equal(tunnel_read_stats(tunnel, &stats, &err), 0);
+	return stats;
+}
+
+static bool is_ready(int fd, int ms)
+{
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+
+	return poll(&ready, 1, ms) == 1;
+}
+
+static void test_a_tunnel_is_opened_read_and_closed(void **state)
+{
+	struct tunnel_stats stats;
+	pid_t pid;
+
+	(void)state;
+	open_tunnel();
+	stats = read_stats();
+	assert_int_equal(stats.n_peers, 1);
+	assert_int_equal(stats.peer[0].public_key[0], 0xbb);
+	assert_int_not_equal(stats.listen_port, 0);
+	tunnel_stats_done(&stats);
+	pid = tunnel_pid(tunnel);
+	assert_int_equal(kill(pid, 0), 0);
+	tunnel_close(tunnel);
+	tunnel = NULL;
+	assert_int_equal(kill(pid, 0), -1);
+}
+
+static void test_a_handshake_is_begun_and_a_refusal_is_an_event(void **state)
+{
+	struct tunnel_stats stats;
+
+	(void)state;
+	config.starts_handshake = true;
+	open_tunnel();
+	assert_true(is_ready(tunnel_events_fd(tunnel), 2000));
+	tunnel_take_event(tunnel);
+	stats = read_stats();
+	assert_int_equal(stats.icmp_errno, ECONNREFUSED);
+	assert_int_equal(stats.peer[0].handshakes_sent, 1);
+	assert_int_not_equal(stats.last_timestamp[0], 0);
+	assert_false(tunnel_stats_has_handshake(&stats));
+	tunnel_stats_done(&stats);
+}
+
+static void test_a_dead_child_is_noticed_and_replaced(void **state)
+{
+	struct tunnel_stats stats;
+	struct error err;
+
+	(void)state;
+	open_tunnel();
+	assert_false(is_ready(tunnel_pidfd(tunnel), 0));
+	assert_int_equal(kill(tunnel_pid(tunnel), SIGKILL), 0);
+	assert_true(is_ready(tunnel_pidfd(tunnel), 2000));
+	assert_true(tunnel_read_stats(tunnel, &stats, &err) < 0);
+	tunnel_close(tunnel);
+	config.last_timestamp[0] = 0x40;
+	config.last_timestamp[5] = 0x77;
+	open_tunnel();
+	stats = read_stats();
+	assert_memory_equal(stats.last_timestamp, config.last_timestamp, TUNNEL_TIMESTAMP_LEN);
+	tunnel_stats_done(&stats);
+}
+
+static void test_peers_port_and_endpoint_change_while_it_runs(void **state)
+{
+	struct tunnel_stats before;
+	struct tunnel_stats after;
+	union endpoint endpoint;
+	struct error err;
+
+	(void)state;
+	open_tunnel();
+	before = read_stats();
+	profile.n_peers = 1;
+	profile.peer = &peers[1];
+	profile.listen_port = (uint16_t)(before.listen_port ^ 1);
+	assert_int_equal(tunnel_set_config(tunnel, &config, &err), 0);
+	assert_true(endpoint_parse("[::1]:9", 7, &endpoint));
+	assert_int_equal(tunnel_set_endpoint(tunnel, peers[1].public_key, &endpoint, &err), 0);
+	assert_int_equal(tunnel_forget_sources(tunnel, &err), 0);
+	after = read_stats();
+	assert_int_equal(after.listen_port, profile.listen_port);
+	assert_int_equal(after.n_peers, 1);
+	assert_int_equal(after.peer[0].public_key[0], 0xcc);
+	assert_true(endpoint_equal(&after.peer[0].endpoint, &endpoint));
+	tunnel_stats_done(&before);
+	tunnel_stats_done(&after);
+}
+
+static void test_a_taken_port_is_a_failure_that_leaves_nothing(void **state)
+{
+	struct tunnel *second = NULL;
+	struct tunnel_stats stats;
+	struct error err;
+
+	(void)state;
+	open_tunnel();
+	stats = read_stats();
+	profile.listen_port = stats.listen_port;
+	assert_int_equal(tunnel_open(&config, &second, &err), -EADDRINUSE);
+	assert_null(second);
+	assert_int_equal(tunnel_set_config(tunnel, &config, &err), -EADDRINUSE);
+	tunnel_stats_done(&stats);
+	stats = read_stats();
+	assert_int_equal(stats.n_peers, 1);
+	tunnel_stats_done(&stats);
+}
+
+static void test_a_device_that_is_none_is_a_failure(void **state)
+{
+	struct error err;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	config.tun_fd = pair[0];
+	assert_true(tunnel_open(&config, &tunnel, &err) < 0);
+	assert_non_null(strstr(err.what, "data plane"));
+	(void)close(pair[1]);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_a_tunnel_is_opened_read_and_closed),
+		TEST(test_a_handshake_is_begun_and_a_refusal_is_an_event),
+		TEST(test_a_dead_child_is_noticed_and_replaced),
+		TEST(test_peers_port_and_endpoint_change_while_it_runs),
+		TEST(test_a_taken_port_is_a_failure_that_leaves_nothing),
+		TEST(test_a_device_that_is_none_is_a_failure),
+	};
+
+	return cmocka_run_group_tests_name("tunnel/userspace", tests, enter_private_netns, NULL);
+}
