@@ -363,14 +363,25 @@ static int open_signals(struct run *run, const struct confine_signals *found)
 
 /* ---- from beginning to end ---- */
 
-static void fill_names(const struct profile *profile, const char *search[PROFILE_SEARCH_MAX],
+/* What process 1 needs of the profile, copied out of the secret memory that is
+ * zeroes after a fork.
+ */
+struct names {
+	struct address dns[PROFILE_DNS_MAX];
+	char search_text[PROFILE_SEARCH_MAX][PROFILE_DOMAIN_LEN];
+	const char *search[PROFILE_SEARCH_MAX];
+};
+
+static void fill_names(const struct profile *profile, struct names *names,
 		       struct confine_options *options)
 {
+	memcpy(names->dns, profile->dns, sizeof(names->dns));
+	memcpy(names->search_text, profile->search, sizeof(names->search_text));
 	for (size_t i = 0; i < profile->n_search; i++)
-		search[i] = profile->search[i];
-	options->dns = profile->dns;
+		names->search[i] = names->search_text[i];
+	options->dns = names->dns;
 	options->n_dns = profile->n_dns;
-	options->search = search;
+	options->search = names->search;
 	options->n_search = profile->n_search;
 }
 
@@ -476,7 +487,7 @@ static int turn_until_ended(struct run *run)
 /* Namespaces, network, tunnel, command: everything that is this run's alone. */
 static int run_own(struct run *run, struct confine_options *confine)
 {
-	const char *search[PROFILE_SEARCH_MAX];
+	struct names names;
 	int r = claim_key(run);
 
 	if (r < 0)
@@ -487,7 +498,7 @@ static int run_own(struct run *run, struct confine_options *confine)
 		return r;
 	if (refresh_init(&run->refresh, run->prepared.profile) < 0)
 		return error_set(run->err, ENOMEM, "out of memory");
-	fill_names(run->prepared.profile, search, confine);
+	fill_names(run->prepared.profile, &names, confine);
 	confine->network = network_make;
 	confine->network_context = &run->prepared.plan;
 	r = confine_start(confine, &run->confine, run->err);
@@ -525,7 +536,7 @@ static void tell_what_is_kept(struct run *run)
 {
 	char path[CONFINE_PATH_LEN];
 
-	if (run->confine.init > 0 && confine_kept(&run->confine, path))
+	if (confine_kept(&run->confine, path))
 		log_info("what the command left in /tmp is in %s", path);
 }
 
