@@ -90,14 +90,18 @@ static void test_a_tunnel_is_opened_read_and_closed(void **state)
 
 static void test_a_handshake_is_begun_and_a_refusal_is_an_event(void **state)
 {
-	struct tunnel_stats stats;
+	struct tunnel_stats stats = {0};
 
 	(void)state;
 	config.starts_handshake = true;
 	open_tunnel();
-	assert_true(is_ready(tunnel_events_fd(tunnel), 2000));
-	tunnel_take_event(tunnel);
-	stats = read_stats();
+	/* the initiation is an event of its own, and may come alone */
+	for (int i = 0; i < 2 && stats.icmp_errno == 0; i++) {
+		tunnel_stats_done(&stats);
+		assert_true(is_ready(tunnel_events_fd(tunnel), 2000));
+		tunnel_take_event(tunnel);
+		stats = read_stats();
+	}
 	assert_int_equal(stats.icmp_errno, ECONNREFUSED);
 	assert_int_equal(stats.peer[0].handshakes_sent, 1);
 	assert_int_not_equal(stats.last_timestamp[0], 0);
