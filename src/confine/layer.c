@@ -102,42 +102,55 @@ static void add_extras(const struct layer *layer, const char *folder)
 	}
 }
 
-static void overlay_read_only(const struct layer *layer, const char *path, mode_t mode,
-			      unsigned int flags)
+/* Two lower layers, since an overlay without an upper one needs them. */
+static const char *read_only_options(const struct layer *layer, const char *path, const char *lower,
+				     mode_t mode)
 {
-	struct view_plan *plan = layer->plan;
-	const char *lower = add_lower(plan, path);
-	const char *top = view_format(plan, VIEW_PRIVATE "/top-%zu", plan->n_steps);
+	const char *top = view_format(layer->plan, VIEW_PRIVATE "/top-%zu", layer->plan->n_steps);
 
-	add_folder(plan, top, mode);
+	add_folder(layer->plan, top, mode);
 	if (strcmp(path, layer->path) == 0)
 		add_extras(layer, top);
-	add_overlay(plan, path, flags | VIEW_READ_ONLY,
-		    view_format(plan, "lowerdir=%s:%s", top, lower));
+	return view_format(layer->plan, "lowerdir=%s:%s", top, lower);
 }
 
-/* `inside` is the path below the tree, "" for the tree itself: what is written
- * lands at the same place below the store's "upper".
+/* "volatile": what is lost with the machine's power may be lost here, and the
+ * end of the mount does not sync the user's whole file system.
  */
+static const char *writable_options(const struct layer *layer, const char *lower, const char *upper,
+				    const char *work)
+{
+	return view_format(layer->plan, "lowerdir=%s,upperdir=%s,workdir=%s,userxattr,volatile",
+			   lower, upper, work);
+}
+
+/* What is written lands at the same place below the store's "upper". */
 static void overlay_writable(const struct layer *layer, const char *path, mode_t mode)
 {
-	static const char format[] = "lowerdir=%s,upperdir=%s,workdir=%s,userxattr,volatile";
-	const char *inside = path + strlen(layer->path);
+	const char *inside = path + strlen(layer->path); /* "" for the tree itself */
 	struct view_plan *plan = layer->plan;
 	const char *lower = add_lower(plan, path);
 	const char *upper = view_format(plan, "%s/upper%s", layer->store, inside);
 	const char *work = view_format(plan, "%s/work-%zu", layer->store, plan->n_steps);
+	const char *instead;
 
 	add_folder(plan, upper, mode);
 	add_folder(plan, work, 0700);
-	add_overlay(plan, path, 0, view_format(plan, format, lower, upper, work));
-	if (*inside) { /* the store has it as a folder already */
-		overlay_read_only(layer, path, mode, VIEW_INSTEAD);
-		return;
-	}
-	upper = view_format(plan, "%s/upper", layer->store_instead);
-	work = view_format(plan, "%s/work", layer->store_instead);
-	add_overlay(plan, path, VIEW_INSTEAD, view_format(plan, format, lower, upper, work));
+	if (*inside) /* of a split tree, whose base is the store itself */
+		instead = read_only_options(layer, path, lower, mode);
+	else
+		instead = writable_options(layer, lower,
+					   view_format(plan, "%s/upper", layer->store_instead),
+					   view_format(plan, "%s/work", layer->store_instead));
+	add_overlay(plan, path, 0, writable_options(layer, lower, upper, work));
+	add_overlay(plan, path, VIEW_INSTEAD | (*inside ? VIEW_READ_ONLY : 0), instead);
+}
+
+static void overlay_read_only(const struct layer *layer, const char *path, mode_t mode)
+{
+	const char *lower = add_lower(layer->plan, path);
+
+	add_overlay(layer->plan, path, VIEW_READ_ONLY, read_only_options(layer, path, lower, mode));
 }
 
 static void overlay(const struct layer *layer, const char *path, mode_t mode)
@@ -145,7 +158,7 @@ static void overlay(const struct layer *layer, const char *path, mode_t mode)
 	if (layer->store)
 		overlay_writable(layer, path, mode);
 	else
-		overlay_read_only(layer, path, mode, 0);
+		overlay_read_only(layer, path, mode);
 }
 
 static void split(const struct layer *layer, const char *path);

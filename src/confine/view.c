@@ -236,7 +236,7 @@ static int do_steps(struct view_plan *plan, struct error *err)
 		if (step->flags & VIEW_INSTEAD) {
 			if (last == 0)
 				continue;
-			plan->used_instead = true;
+			plan->used_instead |= !(step->flags & VIEW_READ_ONLY);
 		}
 		last = kinds[step->kind].act(step);
 		if (last < 0 && !has_other)

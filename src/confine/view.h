@@ -68,7 +68,7 @@ struct view_plan {
 	char text[VIEW_TEXT_MAX];
 	size_t text_len;
 	bool is_full;	   /* a step did not fit: view_apply() refuses */
-	bool used_instead; /* after view_apply(): a VIEW_INSTEAD step was needed */
+	bool used_instead; /* after view_apply(): by a writable VIEW_INSTEAD step */
 };
 
 struct view_plan *view_new(void); /* NULL: out of memory */
