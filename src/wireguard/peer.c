@@ -160,6 +160,7 @@ static void drop_keypairs(struct wg_peer *peer, const struct keypairs_dropped *d
 {
 	for (unsigned int i = 0; i < KEYPAIRS_DROPPED_MAX; i++)
 		drop_keypair(peer, dropped->keypair[i]);
+	crypto_forget(peer->device->crypto);
 }
 
 bool peer_begin_session(struct wg_peer *peer, struct instant now)

@@ -106,6 +106,25 @@ static void test_a_new_key_ends_sending_and_begins_anew_at_once(void **state)
 	assert_int_equal(pair->side[BOB].n_delivered, 2);
 }
 
+/* Bob has answered, and his key changes before Alice's first packet comes. */
+static void test_a_session_of_the_old_key_not_confirmed_yet_does_not_send(void **state)
+{
+	struct pair *pair = *state;
+	struct pair_side *bob = &pair->side[BOB];
+	const uint8_t other[32] = {7};
+
+	pair_send(pair, ALICE);
+	pair->wire.latency_ns = 50 * NS_PER_MS;
+	pair_advance_ms(pair, 10);
+	assert_non_null(bob->peer->keypairs.next);
+	assert_int_equal(wg_device_set_private_key(bob->device, pair->now, other), 0);
+	pair_advance_ms(pair, 110);
+	assert_int_equal(bob->n_delivered, 1);
+	pair_send(pair, BOB);
+	assert_int_equal(bob->n_sent[MESSAGE_DATA], 0);
+	assert_int_equal(bob->n_sent[MESSAGE_INITIATION], 1);
+}
+
 static void test_a_new_key_works_with_whoever_knows_it(void **state)
 {
 	struct pair *pair = *state;
@@ -436,6 +455,7 @@ int main(void)
 		PAIR_TEST(test_a_private_key_can_be_read_back_and_removed),
 		CONNECTED_TEST(test_the_same_key_again_changes_nothing),
 		CONNECTED_TEST(test_a_new_key_ends_sending_and_begins_anew_at_once),
+		PAIR_TEST(test_a_session_of_the_old_key_not_confirmed_yet_does_not_send),
 		CONNECTED_TEST(test_a_new_key_works_with_whoever_knows_it),
 		CONNECTED_TEST(test_a_peer_with_the_new_keys_public_key_is_removed),
 		CONNECTED_TEST(test_up_and_down_can_be_said_twice),
