@@ -140,22 +140,32 @@ static ssize_t receive(struct nlsock *sock, struct error *err)
 	}
 }
 
+/* Where the attributes of the last message begin; 0: nowhere. */
+static size_t attributes_offset(const struct nlmsghdr *message)
+{
+	const struct nlmsgerr *refusal = mnl_nlmsg_get_payload(message);
+
+	if (!(message->nlmsg_flags & NLM_F_ACK_TLVS))
+		return 0;
+	if (message->nlmsg_type == NLMSG_DONE)
+		return sizeof(int);
+	if (message->nlmsg_flags & NLM_F_CAPPED)
+		return sizeof(*refusal);
+	/* Our request stands in between, its own header included. */
+	if (refusal->msg.nlmsg_len < sizeof(refusal->msg) ||
+	    refusal->msg.nlmsg_len > mnl_nlmsg_get_payload_len(message))
+		return 0;
+	return sizeof(*refusal) + refusal->msg.nlmsg_len - sizeof(refusal->msg);
+}
+
 /* The kernel's own words about a refusal; NULL: none.  Borrowed from the message. */
 static const char *refusal_words(const struct nlmsghdr *message)
 {
-	const struct nlmsgerr *refusal = mnl_nlmsg_get_payload(message);
-	size_t offset = sizeof(*refusal);
+	size_t offset = attributes_offset(message);
 	struct attrs attrs;
 
-	if (!(message->nlmsg_flags & NLM_F_ACK_TLVS))
+	if (offset == 0)
 		return NULL;
-	if (!(message->nlmsg_flags & NLM_F_CAPPED)) {
-		/* Our request stands in between, its own header included. */
-		if (refusal->msg.nlmsg_len < sizeof(refusal->msg) ||
-		    refusal->msg.nlmsg_len > mnl_nlmsg_get_payload_len(message))
-			return NULL;
-		offset += refusal->msg.nlmsg_len - sizeof(refusal->msg);
-	}
 	attrs = attrs_of_message(message, offset);
 	while (attrs_next(&attrs))
 		if (mnl_attr_get_type(attrs.at) == NLMSGERR_ATTR_MSG &&
@@ -165,25 +175,23 @@ static const char *refusal_words(const struct nlmsghdr *message)
 }
 
 /* How an exchange ended, in its last message: NLMSG_ERROR, or NLMSG_DONE, which
- * bears an error in its first four bytes.
+ * bears an error in its first four bytes, or nothing.
  */
 static int read_end(const struct nlmsghdr *message, struct error *err)
 {
-	size_t len = message->nlmsg_type == NLMSG_ERROR ? sizeof(struct nlmsgerr) : sizeof(int);
-	const char *words = NULL;
+	bool is_done = message->nlmsg_type == NLMSG_DONE;
+	size_t len = is_done ? sizeof(int) : sizeof(struct nlmsgerr);
+	const char *words;
 	int code;
 
 	if (mnl_nlmsg_get_payload_len(message) < len)
-		return message->nlmsg_type == NLMSG_DONE
-			       ? 0
-			       : error_set(err, EBADMSG, "the kernel's answer is cut off");
+		return is_done ? 0 : error_set(err, EBADMSG, "the kernel's answer is cut off");
 	memcpy(&code, mnl_nlmsg_get_payload(message), sizeof(code));
 	if (code == 0)
 		return 0;
 	if (code > 0 || code < -4095)
 		return error_set(err, EBADMSG, "the kernel's answer makes no sense");
-	if (message->nlmsg_type == NLMSG_ERROR)
-		words = refusal_words(message);
+	words = refusal_words(message);
 	if (words && *words)
 		return error_set(err, -code, "%s (%s)", strerror(-code), words);
 	return error_set(err, -code, "%s", strerror(-code));

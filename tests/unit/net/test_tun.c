@@ -1,0 +1,127 @@
+/* Mirrors src/net/tun.c */
+#include "cmocka_all.h"
+
+#include "namespace.h"
+
+#include "base/error.h"
+#include "net/tun.h"
+
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+
+static void test_a_device_is_what_the_data_plane_wants_and_no_more(void **state)
+{
+	struct ifreq request = {0};
+	int fd = -1;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	assert_int_equal(tun_create("wg0", &fd, NULL), 0);
+	assert_int_equal(ioctl(fd, TUNGETIFF, &request), 0);
+	assert_string_equal(request.ifr_name, "wg0");
+	assert_int_equal((unsigned short)request.ifr_flags & ~IFF_TUN_EXCL,
+			 IFF_TUN | IFF_NO_PI | IFF_VNET_HDR);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	(void)close(fd);
+}
+
+static void test_it_is_gone_with_its_descriptor(void **state)
+{
+	int fd = -1;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	assert_int_equal(tun_create("wg0", &fd, NULL), 0);
+	assert_int_not_equal(if_nametoindex("wg0"), 0);
+	(void)close(fd);
+	assert_int_equal(if_nametoindex("wg0"), 0);
+}
+
+static void test_nobody_attaches_a_second_queue(void **state)
+{
+	struct ifreq request = {.ifr_name = "wg0"};
+	struct error err;
+	int fd = -1;
+	int second = -1;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	assert_int_equal(tun_create("wg0", &fd, NULL), 0);
+	assert_int_equal(tun_create("wg0", &second, &err), -EBUSY);
+	assert_string_equal(err.what, "cannot create link 'wg0': Device or resource busy");
+	assert_int_equal(tun_open(&second, NULL), 0);
+	request.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE);
+	assert_int_equal(ioctl(second, TUNSETIFF, &request), -1);
+	request.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR);
+	assert_int_equal(ioctl(second, TUNSETIFF, &request), -1);
+	(void)close(second);
+	(void)close(fd);
+}
+
+static void test_a_name_that_is_none_is_refused(void **state)
+{
+	static const char *const names[] = {"", "wg%d", "wg*", "-x", "..", "sixteen-letters-"};
+	int fd = -1;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct error err;
+
+		assert_int_equal(tun_create(names[i], &fd, &err), -EINVAL);
+		assert_non_null(strstr(err.what, "is not the name of a link"));
+		assert_int_equal(fd, -1);
+	}
+}
+
+/* In a child with a mount namespace, where /dev/net/tun is another file. */
+static int open_in_place_of(const char *source, unsigned long flags)
+{
+	struct error err;
+	int fd = -1;
+	int r;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(source, "/dev/net", "tmpfs", flags, NULL) < 0)
+		return 200;
+	r = tun_open(&fd, &err);
+	return r == -ENOENT && strstr(err.what, "cannot open '/dev/net/tun'") &&
+			       strstr(err.hint, "modprobe tun")
+		       ? 0
+		       : 1;
+}
+
+static void test_a_missing_node_is_told_with_what_to_do(void **state)
+{
+	pid_t child;
+	int status;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	child = fork();
+	if (child == 0)
+		_exit(open_in_place_of("none", 0));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 200)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_a_device_is_what_the_data_plane_wants_and_no_more,
+				       namespace_setup),
+		cmocka_unit_test_setup(test_it_is_gone_with_its_descriptor, namespace_setup),
+		cmocka_unit_test_setup(test_nobody_attaches_a_second_queue, namespace_setup),
+		cmocka_unit_test_setup(test_a_name_that_is_none_is_refused, namespace_setup),
+		cmocka_unit_test_setup(test_a_missing_node_is_told_with_what_to_do,
+				       namespace_setup),
+	};
+
+	return cmocka_run_group_tests_name("net/tun", tests, namespace_group_setup, NULL);
+}
