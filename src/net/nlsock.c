@@ -218,16 +218,32 @@ static int read_message(const struct nlmsghdr *message, nlsock_each each, void *
 	return r < 0 ? error_set(err, -r, "%s", strerror(-r)) : 1;
 }
 
+/* The whole message at `at`, of `left` bytes of a datagram; NULL: there is none.
+ * (libmnl's own test takes a length above INT_MAX for a small one.)
+ */
+static const struct nlmsghdr *find_message(const char *at, size_t left)
+{
+	const struct nlmsghdr *message = (const struct nlmsghdr *)(const void *)at;
+
+	if (left < sizeof(*message) || message->nlmsg_len < sizeof(*message) ||
+	    message->nlmsg_len > left)
+		return NULL;
+	return message;
+}
+
 /* As read_message(), for all messages of one datagram. */
 static int read_datagram(struct nlsock *sock, size_t len, nlsock_each each, void *context,
 			 struct error *err)
 {
-	const struct nlmsghdr *message = (const struct nlmsghdr *)sock->answer;
-	int left = (int)len;
+	size_t at = 0;
 
-	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+	while (at < len) {
+		const struct nlmsghdr *message = find_message(sock->answer + at, len - at);
 		int r;
 
+		if (!message)
+			return error_set(err, EBADMSG, "the kernel's answer is cut off");
+		at += attrs_align(message->nlmsg_len);
 		/* The rest of an exchange that was given up. */
 		if (!mnl_nlmsg_portid_ok(message, sock->port) ||
 		    message->nlmsg_seq != sock->sequence)
@@ -236,8 +252,6 @@ static int read_datagram(struct nlsock *sock, size_t len, nlsock_each each, void
 		if (r <= 0)
 			return r;
 	}
-	if (left > 0)
-		return error_set(err, EBADMSG, "the kernel's answer is cut off");
 	return 1;
 }
 
