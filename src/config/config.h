@@ -82,8 +82,9 @@ int config_parse(const struct config_source *source, const char *path, struct pr
  */
 int config_require_available(struct report *report, struct error *err);
 
-/* What the user calls a configuration to its path: a path to a file, else NAME
- * for NAME.conf in ~/.config/adit (or $XDG_CONFIG_HOME/adit) or in /etc/adit.
+/* What the user calls a configuration to its path: what has a slash or ends in
+ * .conf is one, else it is NAME of NAME.conf in ~/.config/adit (or
+ * $XDG_CONFIG_HOME/adit) or in /etc/adit.  -ENOENT.
  */
 int config_find(const char *name, char *ret, size_t size, struct error *err);
 

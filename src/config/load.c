@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 static const char system_folder[] = "/etc/adit/";
+static const char suffix[] = ".conf";
 
 /* Wherever symbolic links lead: what counts is where the key lies. */
 static bool is_below_etc(const char *path)
@@ -66,8 +67,8 @@ static int is_drop_in(const struct dirent *entry)
 {
 	size_t len = strlen(entry->d_name);
 
-	return entry->d_name[0] != '.' && len > strlen(".conf") &&
-	       strcmp(entry->d_name + len - strlen(".conf"), ".conf") == 0;
+	return entry->d_name[0] != '.' && len > strlen(suffix) &&
+	       strcmp(entry->d_name + len - strlen(suffix), suffix) == 0;
 }
 
 /* In the order of bytes, whatever the locale. */
@@ -152,7 +153,7 @@ static bool try_path(char *ret, size_t size, const char *folder, const char *res
 {
 	if (!folder || folder[0] != '/')
 		return false;
-	if (snprintf(ret, size, "%s%s/%s.conf", folder, rest, name) >= (int)size)
+	if (snprintf(ret, size, "%s%s/%s%s", folder, rest, name, suffix) >= (int)size)
 		return false;
 	return is_file(ret);
 }
@@ -170,18 +171,32 @@ static bool find_named(const char *name, char *ret, size_t size)
 	return try_path(ret, size, "/etc/adit", "", name);
 }
 
+/* A name never means a file of the working folder, which may be anybody's. */
+static bool is_path(const char *name)
+{
+	size_t len = strlen(name);
+
+	return strchr(name, '/') ||
+	       (len > strlen(suffix) && strcmp(name + len - strlen(suffix), suffix) == 0);
+}
+
 int config_find(const char *name, char *ret, size_t size, struct error *err)
 {
 	struct fault fault;
-	bool is_name = value_profile_name(name, strlen(name), &fault);
 
-	if (strlen(name) < size && (is_file(name) || strchr(name, '/'))) {
-		memcpy(ret, name, strlen(name) + 1);
+	if (is_path(name)) {
+		if (snprintf(ret, size, "%s", name) >= (int)size)
+			return error_set(err, ENAMETOOLONG, "'%.100s...': the path is too long",
+					 name);
 		return 0;
 	}
-	if (is_name && find_named(name, ret, size))
+	if (value_profile_name(name, strlen(name), &fault) && find_named(name, ret, size))
 		return 0;
-	(void)error_set(err, ENOENT, "no configuration '%s'", name);
-	error_hint(err, "give a file, or a NAME for NAME.conf in ~/.config/adit or /etc/adit");
+	(void)error_set(err, ENOENT, "no configuration '%.100s'", name);
+	error_hint(err,
+		   is_file(name) ? "for the file of that name here, write ./%s"
+				 : "give a file, or NAME for %s.conf in ~/.config/adit or "
+				   "/etc/adit",
+		   name);
 	return -ENOENT;
 }

@@ -213,8 +213,11 @@ static void show_source(struct remark *remark, const struct report_spot *spot)
 	while (start > 0 && is_continuation(spot->source[start]))
 		start--;
 	len = spot->source_len - start;
-	if (len > REPORT_SHOWN_LEN)
+	if (len > REPORT_SHOWN_LEN) {
 		len = REPORT_SHOWN_LEN;
+		while (len > 0 && is_continuation(spot->source[start + len]))
+			len--;
+	}
 	copy_masked(spot, start, len, part);
 	(void)snprintf(remark->shown, sizeof(remark->shown), "%s%s%s", start > 0 ? "..." : "", part,
 		       start + len < spot->source_len ? "..." : "");
