@@ -282,7 +282,7 @@ static const stage first_stages[] = {
 };
 
 static const stage joining_stages[] = {
-	tie_to_parent, close_descriptors, enter_namespaces, say_ready, prepare_launch, await_go,
+	tie_to_parent, enter_namespaces, close_descriptors, say_ready, prepare_launch, await_go,
 	NULL,
 };
 
