@@ -161,7 +161,9 @@ void wg_device_up(struct wg_device *device, struct instant now);
 void wg_device_down(struct wg_device *device);
 
 struct wg_peer *wg_peer_find(const struct wg_device *device, const uint8_t public_key[32]);
-/* NULL: out of memory, or our own key. */
+/* The peer with that key, made unless it is there.  NULL: out of memory, or our
+ * own key.
+ */
 struct wg_peer *wg_peer_add(struct wg_device *device, struct instant now,
 			    const uint8_t public_key[32]);
 void wg_peer_remove(struct wg_device *device, struct wg_peer *peer);
