@@ -49,9 +49,13 @@ __attribute__((noreturn)) static void answer_and_exit(const char *host, uint16_t
 
 int resolve_start(const char *host, uint16_t port, struct resolve *ret, struct error *err)
 {
+	char name[NI_MAXHOST]; /* of the child: `host` may be in memory that is zeroes there */
 	int ends[2];
 	pid_t pid;
 
+	if (strlen(host) >= sizeof(name))
+		return error_set(err, ENAMETOOLONG, "the endpoint's name is too long");
+	memcpy(name, host, strlen(host) + 1);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return error_errno(err, errno, "cannot make a pipe");
 	pid = fork();
@@ -63,7 +67,7 @@ int resolve_start(const char *host, uint16_t port, struct resolve *ret, struct e
 		return error_errno(err, code, "cannot start the resolver");
 	}
 	if (pid == 0)
-		answer_and_exit(host, port, ends[1]);
+		answer_and_exit(name, port, ends[1]);
 	(void)close(ends[1]);
 	*ret = (struct resolve){.pid = pid, .fd = ends[0]};
 	return 0;

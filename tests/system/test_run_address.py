@@ -57,8 +57,8 @@ def test_traceroute_goes_through_the_provider(shared_net, conf):
 
 
 def test_ss_shows_a_connection_from_the_tunnels_address(shared_net, conf):
-    said = adit.output(shared_net, conf, "sh", "-c",
-                       f"curl -sS http://{internet.WEB}/ >/dev/null; ss -tan")
+    said = adit.output(shared_net, conf, "bash", "-c",
+                       f"exec 3<>/dev/tcp/{internet.WEB}/7; ss -tan")
     assert provider.CLIENT in said
 
 
@@ -120,13 +120,13 @@ def test_address_outside_allowedips_is_unreachable_at_once(shared_net):
 def test_only_replies_come_in_from_the_tunnel(shared_net, conf):
     """A listening socket inside is not reached by the provider, nor by what is behind it."""
     with adit.start(shared_net, conf, adit.PYTHON, "-uc",
-                    "import socket; s = socket.socket(); s.bind(('', 99)); s.listen();"
-                    "u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('', 99));"
+                    "import socket; s = socket.socket(); s.bind(('', 9099)); s.listen();"
+                    "u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('', 9099));"
                     "print('ready'); u.recv(9); print('reached')") as run:
         assert run.process.stdout.readline() == "ready\n"
         space = shared_net.provider.netns
-        assert space.run("nc", "-z", "-w1", provider.CLIENT, "99", check=False).returncode != 0
-        space.run("sh", "-c", f"echo x | nc -u -w1 {provider.CLIENT} 99", check=False)
+        assert space.run("nc", "-z", "-w1", provider.CLIENT, "9099", check=False).returncode != 0
+        space.run("sh", "-c", f"echo x | nc -u -w1 {provider.CLIENT} 9099", check=False)
         assert run.process.poll() is None
         run.process.terminate()
         assert "reached" not in run.finish()[1]

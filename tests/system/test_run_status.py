@@ -46,7 +46,7 @@ def test_wrong_file_gives_125_with_the_place_and_nothing_runs(shared_net, tmp_pa
     conf = shared_net.provider.write_conf("/home/alice/wrong.conf", allowed="10.0.0.1/33")
     status, out, err = adit.run(shared_net, conf, "echo", "ran")
     assert status == 125 and out == ""
-    assert f"{conf}:7:" in err and "10.0.0.1/33" in err
+    assert f"{conf}:8:" in err and "10.0.0.1/33" in err
 
 
 def test_unknown_option_gives_125(shared_net, conf):

@@ -84,6 +84,7 @@ def test_name_that_does_not_exist_is_named(net):
     conf = net.provider.write_conf(endpoint=f"nowhere.lab.test:{provider.PORT}")
     said = refused_run(net, conf)
     assert "nowhere.lab.test" in said and "does not resolve" in said
+    assert "nowhere.lab.test" in net.resolver.names()
 
 
 def test_resolver_that_says_nothing_is_named(net):

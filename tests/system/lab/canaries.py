@@ -6,6 +6,7 @@ still sings when it is called from the host.
 
 import os
 import socket
+import struct
 import threading
 import time
 
@@ -34,14 +35,25 @@ PLACES = (
 )
 
 
+def _network_of(pid):
+    """None: a process that has ended already, which counts as a stranger."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/net")
+    except OSError:
+        return None
+
+
 def _address(place):
     return "\0" + place[1:] if place.startswith("@") else place
 
 
 class UnixCanary:
+    """visits: what came from other networks than the host's, `from_host`: the others."""
+
     def __init__(self, netns, place):
         self.place = place
-        self.visits = []
+        self.visits, self.from_host = [], []
+        self._ours = {netns.call(_network_of, "thread-self"), _network_of("self")}
         self._netns = netns
         self._stop = threading.Event()
         self._sock = netns.call(self._open, place)
@@ -67,20 +79,23 @@ class UnixCanary:
             except TimeoutError:
                 continue
             with connection:
+                credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+                pid = struct.unpack("iII", credentials)[0]
+                log = self.from_host if _network_of(pid) in self._ours else self.visits
                 connection.settimeout(0.1)
                 try:
-                    self.visits.append(connection.recv(200))
+                    log.append(connection.recv(200))
                 except (TimeoutError, ConnectionError):
-                    self.visits.append(b"")
+                    log.append(b"")
 
     def sings(self):
         """Whether a visit from the host itself is noticed."""
-        before = len(self.visits)
+        before = len(self.from_host)
         self._netns.call(self._visit, self.place)
         deadline = time.monotonic() + 2
-        while len(self.visits) == before and time.monotonic() < deadline:
+        while len(self.from_host) == before and time.monotonic() < deadline:
             time.sleep(0.01)
-        return len(self.visits) > before
+        return len(self.from_host) > before
 
     @staticmethod
     def _visit(place):

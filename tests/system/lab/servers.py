@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from lab import dnswire
 
 BACKLOG = 64
+IP_FREEBIND = 15  # linux/in.h; holds for IPv6 sockets too
 SEND_CHUNK = 1 << 16
 
 
@@ -107,6 +108,8 @@ class Server:
     def _open(address, port, kind):
         sock = socket.socket(_family(address), kind)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # an IPv6 address is tentative for a moment after it was given
+        sock.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
         if _family(address) == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((address, port))
