@@ -29,11 +29,6 @@
 
 #include <sys/types.h>
 
-/* The namespaces of process 1, in the order in which they are to be joined. */
-enum confine_ns { NS_USER, NS_PID, NS_NET, NS_IPC, NS_MNT, CONFINE_NAMESPACES };
-
-enum { CONFINE_PATH_LEN = 4096 };
-
 struct confine {
 	pid_t init;		     /* process 1, in our numbering; -1: none */
 	int init_fd;		     /* pidfd of it: readable when it has ended */

@@ -1,7 +1,7 @@
 #include "confine/devview.h"
 
+#include "confine/host.h"
 #include "confine/options.h"
-#include "confine/rootview.h"
 #include "confine/view.h"
 
 #include <string.h>

@@ -3,9 +3,9 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "confine/host.h"
 #include "confine/layer.h"
 #include "confine/resolver.h"
-#include "confine/rootview.h"
 
 #include <errno.h>
 

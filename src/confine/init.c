@@ -10,6 +10,7 @@
 #include "confine/environment.h"
 #include "confine/filesystems.h"
 #include "confine/filter.h"
+#include "confine/host.h"
 #include "confine/launch.h"
 #include "confine/namespaces.h"
 #include "confine/probe.h"
@@ -315,7 +316,7 @@ noreturn void init_run(struct init *init)
 	struct channel_message failure = {.kind = CHANNEL_FAILED, .number = EXIT_OURS};
 	const stage *stages = init->ns ? joining_stages : first_stages;
 
-	rootview_runtime_dir(init->uid, state.runtime_dir);
+	host_runtime_dir(init->uid, state.runtime_dir);
 	for (size_t i = 0; stages[i]; i++) {
 		if (stages[i](&state, &failure.error) < 0) {
 			(void)channel_send(init->channel, &failure, NULL, 0);

@@ -12,7 +12,7 @@
 #ifndef ADIT_CONFINE_INIT_H
 #define ADIT_CONFINE_INIT_H
 
-#include "confine/confine.h"
+#include "confine/options.h"
 
 #include <stdnoreturn.h>
 

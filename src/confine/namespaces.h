@@ -10,7 +10,7 @@
 #ifndef ADIT_CONFINE_NAMESPACES_H
 #define ADIT_CONFINE_NAMESPACES_H
 
-#include "confine/confine.h"
+#include "confine/options.h"
 
 #include <stdbool.h>
 #include <sys/types.h>

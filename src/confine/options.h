@@ -22,6 +22,11 @@ enum {
 	CONFINE_NETWORK_FDS_MAX = 8,
 };
 
+/* The namespaces of process 1, in the order in which they are to be joined. */
+enum confine_ns { NS_USER, NS_PID, NS_NET, NS_IPC, NS_MNT, CONFINE_NAMESPACES };
+
+enum { CONFINE_PATH_LEN = 4096 };
+
 /* What --share gives by name; a bit each. */
 enum confine_share {
 	SHARE_X11 = 1 << 0,

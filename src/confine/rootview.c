@@ -4,19 +4,13 @@
 #include "confine/devview.h"
 #include "confine/etcview.h"
 #include "confine/filesystems.h"
+#include "confine/host.h"
 #include "confine/options.h"
 #include "confine/runview.h"
 #include "confine/share.h"
 #include "confine/sockets.h"
 #include "confine/tmpview.h"
 #include "confine/view.h"
-
-#include <stdio.h>
-
-void rootview_runtime_dir(uid_t uid, char ret[RUNTIME_DIR_LEN])
-{
-	(void)snprintf(ret, RUNTIME_DIR_LEN, "/run/user/%u", uid);
-}
 
 int rootview_build(const struct view_host *host, struct view_plan *plan, struct error *err)
 {

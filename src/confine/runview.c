@@ -1,9 +1,9 @@
 #include "confine/runview.h"
 
 #include "base/text.h"
+#include "confine/host.h"
 #include "confine/layer.h"
 #include "confine/options.h"
-#include "confine/rootview.h"
 #include "confine/view.h"
 
 #include <ctype.h>
@@ -91,7 +91,7 @@ void runview_add(const struct view_host *host, struct view_plan *plan)
 	static const struct layer_extra user = {"user", NULL};
 	char inside[RUNTIME_DIR_LEN];
 
-	rootview_runtime_dir(host->uid, inside);
+	host_runtime_dir(host->uid, inside);
 	layer_add(&(struct layer){.plan = plan,
 				  .mounts = &host->mounts,
 				  .path = "/run",

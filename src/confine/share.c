@@ -2,9 +2,9 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "confine/host.h"
 #include "confine/mounts.h"
 #include "confine/options.h"
-#include "confine/rootview.h"
 #include "confine/runview.h"
 #include "confine/view.h"
 
@@ -87,7 +87,7 @@ static void add_parents(const struct view_host *host, struct view_plan *plan, co
 {
 	char inside[RUNTIME_DIR_LEN];
 
-	rootview_runtime_dir(host->uid, inside);
+	host_runtime_dir(host->uid, inside);
 	if (!mounts_is_below(path, inside))
 		return;
 	for (const char *at = strchr(path + strlen(inside) + 1, '/'); at; at = strchr(at + 1, '/'))
@@ -189,7 +189,7 @@ static int add_bus(const struct view_host *host, struct view_plan *plan, struct 
 				 address);
 	if (stat(path, &status) < 0 || !S_ISSOCK(status.st_mode))
 		return error_set(err, ENOENT, "--share bus: there is no session bus at '%s'", path);
-	rootview_runtime_dir(host->uid, inside);
+	host_runtime_dir(host->uid, inside);
 	runview_attach_socket(plan, path, view_format(plan, "%s/bus", inside));
 	return 0;
 }

@@ -1,9 +1,9 @@
 #include "confine/sockets.h"
 
 #include "base/error.h"
+#include "confine/host.h"
 #include "confine/mounts.h"
 #include "confine/options.h"
-#include "confine/rootview.h"
 #include "confine/view.h"
 
 #include <dirent.h>

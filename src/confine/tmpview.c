@@ -2,9 +2,9 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "confine/host.h"
 #include "confine/layer.h"
 #include "confine/options.h"
-#include "confine/rootview.h"
 #include "confine/view.h"
 
 #include <dirent.h>

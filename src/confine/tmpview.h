@@ -10,7 +10,7 @@
 #ifndef ADIT_CONFINE_TMPVIEW_H
 #define ADIT_CONFINE_TMPVIEW_H
 
-#include "confine/confine.h"
+#include "confine/options.h"
 
 #include <stdbool.h>
 
