@@ -1,0 +1,127 @@
+/* Mirrors src/apply/observe.c */
+#include "cmocka_all.h"
+
+#include "namespace.h"
+
+#include "apply/observe.h"
+#include "base/error.h"
+#include "net/ifaddr.h"
+#include "net/link.h"
+#include "net/nlsock.h"
+#include "net/route.h"
+
+static struct nlsock *sock;
+
+static int setup(void **state)
+{
+	int r = namespace_setup(state);
+
+	return r == 0 && !namespace_reason ? nlsock_open(&sock, NULL) : r;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	nlsock_close(sock);
+	sock = NULL;
+	return 0;
+}
+
+static union endpoint endpoint(const char *text)
+{
+	union endpoint parsed = {0};
+
+	if (text)
+		assert_true(endpoint_parse(text, strlen(text), &parsed));
+	return parsed;
+}
+
+static struct plan_environment observe(const char *text)
+{
+	union endpoint to = endpoint(text);
+
+	return observe_environment(sock, &to, 0);
+}
+
+static void add_uplink(uint32_t mtu)
+{
+	const struct link_new veth = {.name = "eth0", .kind = "veth", .peer = "eth1", .mtu = mtu};
+	const struct link_change up = {.flags = IFF_UP, .flags_mask = IFF_UP};
+	struct route route = {0};
+	struct link_info link;
+
+	assert_int_equal(link_create(sock, &veth, NULL), 0);
+	assert_int_equal(link_change(sock, "eth0", &up, NULL), 0);
+	assert_int_equal(link_get(sock, "eth0", &link, NULL), 0);
+	route.oif = link.index;
+	assert_true(prefix_parse("192.0.2.0/24", 12, &route.to));
+	assert_int_equal(route_add(sock, &route, NULL), 0);
+}
+
+static void test_the_path_to_the_endpoint_is_measured_where_there_is_one(void **state)
+{
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	assert_int_equal(observe("192.0.2.1:51820").path_mtu, 0);
+	add_uplink(1400);
+	assert_int_equal(observe("192.0.2.1:51820").path_mtu, 1400);
+	assert_int_equal(observe("198.51.100.1:51820").path_mtu, 0);
+	assert_int_equal(observe(NULL).path_mtu, 0);
+}
+
+static void test_our_own_group_may_ping(void **state)
+{
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	assert_int_equal(observe(NULL).ping_gid, NAMESPACE_ID);
+}
+
+static void test_ipv6_that_new_links_do_not_have_is_none(void **state)
+{
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	assert_true(observe(NULL).has_ipv6);
+	assert_true(namespace_write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"));
+	assert_false(observe(NULL).has_ipv6);
+}
+
+static void test_present_values_are_kept_for_undo(void **state)
+{
+	struct step steps[] = {
+		{.kind = STEP_LINK_UP, .link = {"lo"}},
+		{.kind = STEP_SYSCTL_SET,
+		 .sysctl = {.path = "net/ipv4/ip_default_ttl", .value = "99"}},
+	};
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	assert_int_equal(observe_settings(steps, 2, NULL), 0);
+	assert_string_equal(steps[0].link.name, "lo");
+	assert_string_equal(steps[1].sysctl.restore, "64");
+	assert_string_equal(steps[1].sysctl.value, "99");
+}
+
+static void test_a_setting_that_is_not_there_is_told(void **state)
+{
+	struct step step = {.kind = STEP_SYSCTL_SET, .sysctl = {.path = "net/none"}};
+	struct error err;
+
+	(void)state;
+	assert_int_equal(observe_settings(&step, 1, &err), -ENOENT);
+	assert_non_null(strstr(err.what, "/proc/sys/net/none"));
+}
+
+#define REAL(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		REAL(test_the_path_to_the_endpoint_is_measured_where_there_is_one),
+		REAL(test_our_own_group_may_ping),
+		REAL(test_ipv6_that_new_links_do_not_have_is_none),
+		REAL(test_present_values_are_kept_for_undo),
+		cmocka_unit_test(test_a_setting_that_is_not_there_is_told),
+	};
+
+	return cmocka_run_group_tests_name("apply/observe", tests, namespace_group_setup, NULL);
+}
