@@ -140,7 +140,9 @@ static int make_network(struct state *state, struct error *err)
 	if (tun < 0)
 		return tun;
 	r = options->network(options->network_context, tun, fds, &n_fds, err);
-	if (r == 0) {
+	if (r < 0) {
+		probe_explain_sysctl(err);
+	} else {
 		r = channel_send(state->init->channel, &message, fds, n_fds);
 		if (r < 0)
 			(void)error_errno(err, -r, "cannot hand the network over");

@@ -2,10 +2,14 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "confine/mounts.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static long read_number(const char *path)
@@ -33,6 +37,22 @@ static bool is_container(void)
 	       access("/run/systemd/container", F_OK) == 0 || getenv("container") != NULL;
 }
 
+/* The root of a mount namespace is a mount; that of a chroot need not be, and
+ * is none of those we see.
+ */
+static bool is_chroot(void)
+{
+	struct mount_list mounts;
+	bool has_root = false;
+
+	if (mounts_read(&mounts, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < mounts.n_entries; i++)
+		has_root |= strcmp(mounts.entry[i].path, "/") == 0;
+	mounts_free(&mounts);
+	return !has_root;
+}
+
 int probe_judge_namespaces(const struct probe_facts *facts, struct error *err)
 {
 	const char *why = "";
@@ -49,6 +69,9 @@ int probe_judge_namespaces(const struct probe_facts *facts, struct error *err)
 		hint = "as root raise the limit in /proc/sys/user, or end some programs";
 	} else if (facts->code == EINVAL) {
 		why = "this kernel was built without them (CONFIG_USER_NS, CONFIG_NET_NS)";
+	} else if (facts->is_chroot) {
+		why = "the kernel refuses them in a chroot";
+		hint = "run adit outside of it, or enter it with pivot_root (bwrap, nspawn)";
 	} else if (facts->is_container) {
 		why = "the container around us forbids them";
 		hint = "run adit outside of it, or relax it (docker run --security-opt "
@@ -63,7 +86,7 @@ int probe_judge_namespaces(const struct probe_facts *facts, struct error *err)
 		hint = "run adit outside of that sandbox";
 	} else {
 		why = strerror(facts->code);
-		hint = "in a chroot, and under some security modules, the kernel refuses them";
+		hint = "a security module of the kernel may refuse them: look into its log";
 	}
 	(void)error_set(err, facts->code, "user namespaces cannot be used here: %s", why);
 	error_hint(err, "%s", hint);
@@ -79,11 +102,24 @@ int probe_explain_namespaces(int code, struct error *err)
 		.max_user_namespaces = read_number("/proc/sys/user/max_user_namespaces"),
 		.apparmor_restricts =
 			(int)read_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
+		.is_chroot = is_chroot(),
 		.is_container = is_container(),
 		.is_filtered = is_filtered(),
 	};
 
 	return probe_judge_namespaces(&facts, err);
+}
+
+void probe_explain_sysctl(struct error *err)
+{
+	struct statfs found;
+
+	if (!err || err->hint[0] || statfs("/proc/sys", &found) < 0)
+		return;
+	if (found.f_type != PROC_SUPER_MAGIC || found.f_flags & ST_RDONLY)
+		error_hint(err,
+			   "/proc/sys is hidden or read-only here, as in a container: run adit "
+			   "outside of it, or docker run --security-opt systempaths=unconfined");
 }
 
 int probe_explain_tun(int code, struct error *err)

@@ -16,6 +16,7 @@ struct probe_facts {
 	long max_user_namespaces; /* user.max_user_namespaces; -1: no such switch */
 	int apparmor_restricts;	  /* kernel.apparmor_restrict_unprivileged_userns (Ubuntu); -1: none
 				   */
+	bool is_chroot;
 	bool is_container;
 	bool is_filtered; /* a seccomp filter stands already */
 };
@@ -27,7 +28,10 @@ int probe_explain_namespaces(int code, struct error *err);
 /* /dev/net/tun could not be opened. */
 int probe_explain_tun(int code, struct error *err);
 
-/* The same from given facts: pure. */
+/* Adds the hint to an error that a hidden or read-only /proc/sys has caused. */
+void probe_explain_sysctl(struct error *err);
+
+/* probe_explain_namespaces() from given facts: pure. */
 int probe_judge_namespaces(const struct probe_facts *facts, struct error *err);
 
 #endif

@@ -38,7 +38,8 @@ void runview_attach_socket(struct view_plan *plan, const char *source, const cha
 {
 	if (!is_socket(source))
 		return;
-	view_add(plan, &(struct view_step){.kind = VIEW_FILE, .target = target, .mode = 0600});
+	/* a listing of the folder shows what it is mounted on */
+	view_add(plan, &(struct view_step){.kind = VIEW_DEAD_SOCKET, .target = target});
 	view_add(plan, &(struct view_step){.kind = VIEW_ATTACH,
 					   .source = source,
 					   .target = target,
