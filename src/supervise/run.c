@@ -58,6 +58,7 @@ struct run {
 	struct instant began;
 	struct instant deadline; /* of the wait for a handshake */
 	struct instant end_of_grace;
+	int grace_status; /* when it ends */
 	struct error *err;
 };
 
@@ -181,6 +182,9 @@ static int explain_silence(struct run *run)
 	struct diagnosis_facts facts = {0};
 	const struct profile *profile = run->prepared.profile;
 
+	if (run->has_handshake)
+		return error_set(run->err, ETIMEDOUT,
+				 "the tunnel is up, but the namespace was not ready in time");
 	if (!run->tunnel || tunnel_read_stats(run->tunnel, &stats, run->err) < 0)
 		return error_set(run->err, EIO, "the data plane has ended");
 	for (size_t i = 0; i < profile->n_peers; i++) {
@@ -328,6 +332,7 @@ static void obey_signal(struct run *run, const struct signalfd_siginfo *info)
 		if (instant_is_set(run->end_of_grace))
 			end(run, STATUS_SIGNAL + number); /* asked twice */
 		run->end_of_grace = instant_add(clock_now(), GRACE_NS);
+		run->grace_status = STATUS_SIGNAL + number;
 		(void)confine_signal(&run->confine, number);
 	}
 }
@@ -465,7 +470,7 @@ static int handle_deadlines(struct run *run)
 	if (instant_is_due(run->respawn_at, now))
 		respawn_tunnel(run);
 	if (instant_is_due(run->end_of_grace, now))
-		end(run, STATUS_ADIT);
+		end(run, run->grace_status);
 	return 0;
 }
 
