@@ -86,7 +86,8 @@ int config_require_available(struct report *report, struct error *err);
  * .conf is one, else it is NAME of NAME.conf in ~/.config/adit (or
  * $XDG_CONFIG_HOME/adit) or in /etc/adit.  -ENOENT.
  */
-int config_find(const char *name, char *ret, size_t size, struct error *err);
+int config_find(const char *name, char *ret, size_t size, struct error *err)
+	__attribute__((nonnull(1)));
 
 /* The device and its peers as wg(8) showconf writes them, keys included: the
  * buffer belongs in secret_new() memory and takes config_wg_size() bytes.

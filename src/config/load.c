@@ -176,7 +176,7 @@ static bool is_path(const char *name)
 {
 	size_t len = strlen(name);
 
-	return strchr(name, '/') ||
+	return memchr(name, '/', len) ||
 	       (len > strlen(suffix) && strcmp(name + len - strlen(suffix), suffix) == 0);
 }
 

@@ -4,16 +4,16 @@
 #include "base/text.h"
 #include "source.h"
 
-/* What a person would see of the first remark. */
-static const char *first_remark(const char *text)
+/* What a person would see. */
+static const char *print_remarks(const char *text)
 {
-	static char buffer[REPORT_ONE_TEXT_LEN];
+	static char buffer[16 * REPORT_ONE_TEXT_LEN];
 	struct made_up made_up = source_of(text);
 	struct text out;
 
 	text_init(&out, buffer, sizeof(buffer));
-	if (report_length(made_up.report) > 0)
-		report_write_one(made_up.report, 0, false, &out);
+	for (size_t i = 0; i < report_length(made_up.report); i++)
+		report_write_one(made_up.report, i, false, &out);
 	source_free(&made_up);
 	return buffer;
 }
@@ -22,9 +22,9 @@ static void test_place_of_a_squeezed_value_is_where_it_stands(void **state)
 {
 	(void)state;
 	assert_string_equal(
-		first_remark(INTERFACE
-			     "[Peer]\nPublicKey = " KEY_B
-			     "\nEndpoint=h:1\nAllowed IPs = 10.0.0.0 / 8 , 10.0 .0.0 / 4 4\n"),
+		print_remarks(INTERFACE
+			      "[Peer]\nPublicKey = " KEY_B
+			      "\nEndpoint=h:1\nAllowed IPs = 10.0.0.0 / 8 , 10.0 .0.0 / 4 4\n"),
 		"/c/work.conf:7:42: error: AllowedIPs: '10.0.0.0/44': an IPv4 prefix is 0 to 32 "
 		"bits\n"
 		"    7 | Allowed IPs = 10.0.0.0 / 8 , 10.0 .0.0 / 4 4\n"
@@ -178,13 +178,14 @@ static void test_what_was_misspelt_is_not_missing_too(void **state)
 static void test_no_value_of_a_secret_or_unknown_key_is_shown(void **state)
 {
 	(void)state;
-	assert_null(strstr(first_remark("[Interface]\nPrivateKey = sesame\n"), "sesame"));
-	assert_null(strstr(first_remark("[Interface]\nPrivatKey = sesame\n"), "sesame"));
-	assert_null(strstr(first_remark("[Peer]\nPresharedKey = sesame # sesame\n"), "sesame"));
-	assert_null(strstr(first_remark("[Interface]\nsesamesesamesesamesesame1 = x\n"), "sesame"));
-	assert_null(strstr(first_remark("[Interface]\nsesamesesamesesamesesame1\n"), "sesame"));
-	assert_non_null(strstr(first_remark(INTERFACE "MTU = open sesame\n" PEER), "open sesame"));
-	assert_non_null(strstr(first_remark(INTERFACE "open sesame\n" PEER), "open sesame"));
+	assert_null(strstr(print_remarks("[Interface]\nPrivateKey = sesame\n"), "sesame"));
+	assert_null(strstr(print_remarks("[Interface]\nPrivatKey = sesame\n"), "sesame"));
+	assert_null(strstr(print_remarks("[Peer]\nPresharedKey = sesame # sesame\n"), "sesame"));
+	assert_null(
+		strstr(print_remarks("[Interface]\nsesamesesamesesamesesame1 = x\n"), "sesame"));
+	assert_null(strstr(print_remarks("[Interface]\nsesamesesamesesamesesame1\n"), "sesame"));
+	assert_non_null(strstr(print_remarks(INTERFACE "MTU = open sesame\n" PEER), "open sesame"));
+	assert_non_null(strstr(print_remarks(INTERFACE "open sesame\n" PEER), "open sesame"));
 }
 
 static void test_file_with_a_key_that_others_can_read_is_remarked_on(void **state)

@@ -29,6 +29,29 @@ static void test_every_key_is_found_in_its_section_only_once(void **state)
 	}
 }
 
+static void test_every_key_is_in_the_manual(void **state)
+{
+	static char manual[1 << 16];
+	const char *root = getenv("ADIT_SOURCE_ROOT");
+	char name[512];
+	FILE *file;
+
+	(void)state;
+	if (!root)
+		skip();
+	(void)snprintf(name, sizeof(name), "%s/docs/adit.conf.5.scd", root);
+	file = fopen(name, "r");
+	assert_non_null(file);
+	assert_true(fread(manual, 1, sizeof(manual) - 1, file) > 0);
+	(void)fclose(file);
+	for (size_t i = 0; i < n_keys; i++) {
+		(void)snprintf(name, sizeof(name), "*%s* =", key_table[i].name);
+		if (!strstr(manual, name))
+			print_error("%s\n", name);
+		assert_non_null(strstr(manual, name));
+	}
+}
+
 static void test_sections_are_found_in_any_case(void **state)
 {
 	(void)state;
@@ -231,6 +254,15 @@ static void test_endpoint_without_brackets_is_remarked_on(void **state)
 		"warning:7:12: Endpoint: '2001:db8::1:51820': read as [2001:db8::1]:51820\n");
 }
 
+static void test_device_is_a_usable_interface_name(void **state)
+{
+	(void)state;
+	assert_string_equal(source_remarks_on(INTERFACE PEER "[Namespace]\nDevice = lo\n"),
+			    "error:9:10: Device: 'lo': lo is every namespace's loopback\n");
+	assert_non_null(strstr(source_remarks_on(INTERFACE PEER "[Namespace]\nDevice = wg*\n"),
+			       "error:9:12: Device: 'wg*': "));
+}
+
 /* A list of one item more than fits: each is a number behind `before`. */
 static void assert_too_many(const char *head, const char *before, unsigned int count,
 			    const char *what)
@@ -279,6 +311,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_key_is_found_in_its_section_only_once),
+		cmocka_unit_test(test_every_key_is_in_the_manual),
 		cmocka_unit_test(test_sections_are_found_in_any_case),
 		cmocka_unit_test(test_near_names_are_suggested_and_far_ones_not),
 		cmocka_unit_test(test_interface_and_peer_fill_the_profile),
@@ -289,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_key_file_that_others_can_read_is_remarked_on),
 		cmocka_unit_test(test_key_file_of_zeroes_or_junk_is_refused),
 		cmocka_unit_test(test_endpoint_without_brackets_is_remarked_on),
+		cmocka_unit_test(test_device_is_a_usable_interface_name),
 		cmocka_unit_test(test_lists_have_limits),
 		cmocka_unit_test(test_allowed_ips_have_a_limit_over_all_peers),
 	};

@@ -158,6 +158,7 @@ static void test_names_compare_without_case_and_blanks(void **state)
 	assert_false(lexer_equal((struct slice){"ListenPor", 9}, "ListenPort"));
 	assert_false(lexer_equal((struct slice){"ListenPorts", 11}, "ListenPort"));
 	assert_false(lexer_equal((struct slice){"", 0}, "ListenPort"));
+	assert_false(lexer_equal((struct slice){"MTU\0", 4}, "MTU"));
 }
 
 static void test_an_empty_text_has_no_line(void **state)

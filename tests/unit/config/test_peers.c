@@ -152,6 +152,17 @@ static void test_peers_without_keys_are_not_the_same_peer(void **state)
 			    "no PublicKey\n");
 }
 
+/* An IPv4 address is kept as ::ffff:a.b.c.d, and ::/0 does not hold it. */
+static void test_families_are_kept_apart(void **state)
+{
+	(void)state;
+	assert_string_equal(source_remarks_on(HEAD PEER_B NETWORK
+					      "::/0, 10.0.0.0/8\n" PEER_C NETWORK "fd00::/8\n"),
+			    "warning:11:14: AllowedIPs: fd00::/8 lies inside ::/0 of another peer "
+			    "(line 7): the "
+			    "narrower one counts\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +176,7 @@ int main(void)
 		cmocka_unit_test(test_second_section_of_a_peer_may_replace_all),
 		cmocka_unit_test(test_network_taken_and_given_up_does_not_return),
 		cmocka_unit_test(test_peers_without_keys_are_not_the_same_peer),
+		cmocka_unit_test(test_families_are_kept_apart),
 	};
 
 	return cmocka_run_group_tests_name("config/peers", tests, NULL, NULL);

@@ -162,6 +162,9 @@ static void test_half_a_key_at_a_cut_is_masked(void **state)
 		spot = spot_of(line, 1, 1, 1);
 		shown = print_one(&spot, "x");
 		assert_null(strstr(shown, "eEeGG"));
+		spot = spot_of(line, 1, 300, 1);
+		shown = print_one(&spot, "x");
+		assert_null(strstr(shown, "Nm3l8"));
 	}
 }
 
