@@ -24,6 +24,7 @@ def test_nothing_leaks_when_adits_processes_are_killed_one_by_one(net):
             victims = scene.run.adits()
             number = len(victims)
             assert number >= 3, "supervisor, data plane and process 1 were expected"
+            scene.wait(1)
             kill(victims[index])
             scene.wait(1.5)
             scene.assert_sealed()
@@ -33,10 +34,23 @@ def test_nothing_leaks_when_adits_processes_are_killed_one_by_one(net):
 
 def test_nothing_leaks_when_all_of_adits_processes_are_killed_at_once(net):
     with Scene(net) as scene:
+        scene.wait(1)
         for pid in scene.run.adits():
             kill(pid)
         scene.wait(1.5)
         scene.assert_sealed()
+        scene.verdict()
+
+
+def test_tunnel_comes_back_when_its_data_plane_is_killed(net):
+    """The command goes on, with the same addresses, and nothing leaks between."""
+    with Scene(net) as scene:
+        outside = [pid for pid in scene.run.adits()
+                   if pid != scene.run.pid and scene.run.netns_of(pid) == scene.outside]
+        assert len(outside) == 1, "one process of adit's beside the supervisor is outside"
+        kill(outside[0])
+        scene.wait_until_online()
+        assert adit.is_alive(scene.pid)
         scene.verdict()
 
 

@@ -100,8 +100,8 @@ def test_nothing_leaks_when_the_uplinks_mtu_changes(net):
 def test_nothing_leaks_when_a_second_link_appears_on_the_host(net):
     """As Wi-Fi beside Ethernet, with a better route."""
     with Scene(net) as scene:
-        net.host.ip("link add wlan0 type dummy\naddress add 10.99.0.2/24 dev wlan0\n"
-                    "link set wlan0 up\n")
+        net.host.ip("link add wlan0 type veth peer name ap0\naddress add 10.99.0.2/24 dev wlan0\n"
+                    "link set ap0 up\nlink set wlan0 up\n")
         scene.wait(1)
         net.host.ip("link del wlan0\n")
         scene.wait_until_online()

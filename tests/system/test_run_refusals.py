@@ -67,8 +67,9 @@ def test_program_that_only_sounds_alike_runs(shared_net, conf):
 
 def no_user_namespaces(*command):
     """As in a container, or with Debian's switch: none can be made."""
-    return ["unshare", "-Ur", "sh", "-c",
-            'echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"', "sh", *command]
+    return ["unshare", "-U", "--map-current-user", "--keep-caps", "sh", "-c",
+            'echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"', "sh",
+            "setpriv", "--inh-caps=-all", "--ambient-caps=-all", *command]
 
 
 def test_forbidden_user_namespaces_are_named_with_what_to_do(shared_net, conf):

@@ -118,8 +118,9 @@ def _make_parents(place):
         missing.append(parent)
         parent = os.path.dirname(parent)
     for directory in reversed(missing):
-        os.mkdir(directory, 0o755)
-        if os.stat(os.path.dirname(directory)).st_uid == UID or f"-{UID}" in directory:
+        is_users = os.stat(os.path.dirname(directory)).st_uid == UID or f"-{UID}" in directory
+        os.mkdir(directory, 0o700 if is_users else 0o755)
+        if is_users:
             os.chown(directory, UID, GID)
 
 

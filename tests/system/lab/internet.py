@@ -23,7 +23,7 @@ LAN, LAN6 = "192.168.77.50", "2001:db8:77::50"
 ROUTER = "198.51.100.2"  # what a server sees of the host, IPv4; IPv6 is not translated
 WEB, WEB6 = "198.18.0.80", "2001:db8:18::80"
 DNS, DNS6 = "198.18.0.53", "2001:db8:18::53"
-UNUSED, UNUSED6 = "198.18.0.99", "2001:db8:18::99"  # nobody answers there
+UNUSED, UNUSED6 = "198.18.0.99", "2001:db8:18::99"  # lost on the way, without a word
 
 _ids = itertools.count(1)
 
@@ -83,7 +83,8 @@ class Internet:
         self.core.ip(_link("c-router", "198.51.100.1/24", "2001:db8:51::1/64")
                      + _link("c-provider", "203.0.113.1/24", "2001:db8:113::1/64")
                      + _link("c-far", "198.18.0.1/24", "2001:db8:18::1/64")
-                     + "route add 2001:db8:77::/64 via 2001:db8:51::2\n")
+                     + "route add 2001:db8:77::/64 via 2001:db8:51::2\n"
+                     f"route add blackhole {UNUSED}/32\nroute add blackhole {UNUSED6}/128\n")
         self.lan.ip(_link("eth0", f"{LAN}/24", f"{LAN6}/64") + _default(GATEWAY, GATEWAY6))
         self.provider_ns.ip(_link("eth0") + _default_via_link("203.0.113.1", "2001:db8:113::1"))
         self.far.ip(_link("eth0", f"{WEB}/24", f"{DNS}/24", f"{WEB6}/64", f"{DNS6}/64")
