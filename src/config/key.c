@@ -279,7 +279,7 @@ static bool set_backend(struct builder *builder, const struct item *item, struct
 		[BACKEND_USERSPACE] = "userspace",
 		NULL,
 	};
-	unsigned int word;
+	unsigned int word = 0;
 
 	if (!find_word(item, words, fault, &word))
 		return false;
@@ -381,7 +381,7 @@ static bool set_lan_path(struct builder *builder, const struct item *item, struc
 		[LAN_PATH_VETH] = "veth",
 		NULL,
 	};
-	unsigned int word;
+	unsigned int word = 0;
 
 	if (!find_word(item, words, fault, &word))
 		return false;

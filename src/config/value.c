@@ -227,7 +227,7 @@ static bool read_scoped(const char *text, size_t len, struct fault *fault, char 
 {
 	const char *percent = memchr(text, '%', len);
 	size_t address_len = (size_t)(percent - text);
-	struct address address;
+	struct address address = {0};
 
 	if (!value_address(text, address_len, fault, &address))
 		return false;

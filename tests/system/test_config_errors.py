@@ -45,6 +45,42 @@ def test_fault_shows_no_key_and_nothing_that_a_terminal_obeys(folder, name):
     assert all(c in string.printable or c.isprintable() for c in report)
 
 
+OWN = """[Namespace]
+Backend = kernel
+Underlay = other
+Path = /run/netns/x
+Users = alice
+[Lan]
+Forward = tcp:2222->22
+[Tunnel]
+Accept = tcp:1111
+"""
+
+
+def test_what_is_not_available_yet_is_parsed_and_refused_when_used(folder):
+    """The grammar has it all; only using it is an error, each with its place."""
+    work = folder / "later.conf"
+    tunnel = (folder.parent / "tunnel.conf")
+    work.write_text(OWN + f"[Namespace]\nWireGuard = {tunnel}\nAddress = 10.0.0.2\n")
+    tunnel.write_text(f"[Interface]\nPrivateKey = {KEYS[0]}\n[Peer]\nPublicKey = {KEYS[1]}\n"
+                      "AllowedIPs = 0.0.0.0/0\nEndpoint = 192.0.2.1:51820\n")
+    work.chmod(0o600)
+    tunnel.chmod(0o600)
+
+    assert configs.read("later.conf", cwd=folder)[0] == 0
+    status, _, report = configs.read("--require-available", "later.conf", cwd=folder)
+
+    assert status == 1
+    assert re.findall(r"^later.conf:(\d+:\d+): error: (.*)$", report, re.M) == [
+        ("2:11", "Backend: 'kernel' is not available yet"),
+        ("3:1", "Underlay: not available yet"),
+        ("4:1", "Path: not available yet"),
+        ("5:1", "Users: not available yet"),
+        ("6:2", "[Lan] is not available yet"),
+        ("8:2", "[Tunnel] is not available yet"),
+    ]
+
+
 def test_file_that_is_not_there_is_named(folder):
     status, _, report = configs.read("no-such-file.conf", cwd=folder)
 

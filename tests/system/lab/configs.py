@@ -17,9 +17,9 @@ def helper():
     return adit.source().parent / "tests" / "system" / "helpers" / "config_print"
 
 
-def read(path, *options, **popen):
+def read(*arguments, **popen):
     """(status, stdout, report) of adit's reading: 0 accepted, 1 refused, 2 not readable."""
-    done = subprocess.run([helper(), *options, path], capture_output=True, text=True, timeout=20,
+    done = subprocess.run([helper(), *arguments], capture_output=True, text=True, timeout=20,
                           **popen)
     return done.returncode, done.stdout, done.stderr
 

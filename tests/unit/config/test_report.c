@@ -113,12 +113,13 @@ static void test_long_line_is_cut_around_its_column(void **state)
 
 static void test_long_line_is_not_cut_inside_a_character(void **state)
 {
+	static const char euro[3] = {'\xe2', '\x82', '\xac'};
 	char line[901] = "";
 	struct report_spot spot;
 
 	(void)state;
 	for (int i = 0; i < 300; i++)
-		memcpy(line + 3L * i, "\xe2\x82\xac", 3);
+		memcpy(line + 3L * i, euro, sizeof(euro));
 	spot = spot_of(line, 1, 602, 1);
 	assert_null(strchr(print_one(&spot, "x"), '?'));
 }
