@@ -346,18 +346,23 @@ static void look_at(char *const *argv, struct subject *ret)
 	ret->head_len = len > 0 ? (size_t)len : 0;
 }
 
-/* `env NAME=VALUE PROGRAM`, `nice PROGRAM` and the like start what follows. */
+/* `env NAME=VALUE PROGRAM`, `nice -n5 PROGRAM` and the like start what follows. */
+static bool is_prefix(const char *name)
+{
+	static const char *const prefixes[] = {"env", "nice", "nohup", "setsid", "time"};
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (strcmp(name, prefixes[i]) == 0)
+			return true;
+	return false;
+}
+
 static char *const *skip_prefixes(char *const *argv)
 {
-	static const char *const prefixes[] = {"env", "nice", "nohup", "setsid", "time", "exec"};
-
-	for (size_t i = 0; argv[0] && i < sizeof(prefixes) / sizeof(*prefixes); i++) {
-		if (strcmp(last_part(argv[0]), prefixes[i]) != 0 || !argv[1])
-			continue;
+	while (argv[1] && is_prefix(last_part(argv[0]))) {
 		argv++;
-		while (argv[0] && argv[1] && (argv[0][0] == '-' || strchr(argv[0], '=')))
+		while (argv[1] && (argv[0][0] == '-' || strchr(argv[0], '=')))
 			argv++;
-		i = (size_t)-1; /* from the first prefix again */
 	}
 	return argv;
 }
