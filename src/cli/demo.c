@@ -36,7 +36,8 @@ int command_demo(int argc, char **argv)
 
 	log_set_prefix("adit demo: ");
 	if (options_parse(demo_table, argc, argv, &line, &used, &wants_help, &err) < 0 ||
-	    (used < argc && error_set(&err, EINVAL, "unexpected '%s'", argv[used]))) {
+	    (used < argc && !wants_help &&
+	     error_set(&err, EINVAL, "unexpected '%s'", argv[used]) < 0)) {
 		log_error(&err);
 		return EXIT_USAGE;
 	}
