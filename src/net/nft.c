@@ -33,7 +33,7 @@
 enum {
 	NFT_PATH_LEN = 4096,
 	NFT_WORDS_LEN = 512, /* of what nft says are read */
-	NFT_WAIT_S = 10,     /* seconds; 5 ms are usual */
+	NFT_WAIT_S = 30,     /* seconds; 3 ms are usual */
 };
 
 /* Where distributions put it; PATH comes after, since the one of an ordinary
@@ -157,21 +157,30 @@ static int spawn(const char *path, int in, int out, pid_t *ret)
 	return r;
 }
 
-/* Waits for the child, and kills it when it does not end.  Its wait status. */
-static int reap(pid_t child, int *ret_status)
+/* False: the child still runs after NFT_WAIT_S.  Without a descriptor to wait
+ * for, waitpid(2) has to wait as long as it takes.
+ */
+static bool wait_for_end(pid_t child)
 {
 	AUTO_FD int pidfd = (int)syscall(SYS_pidfd_open, child, 0);
 	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
-	bool is_late = false;
 	int n;
 
+	if (pidfd < 0)
+		return true;
 	do
 		n = poll(&ended, 1, NFT_WAIT_S * 1000);
 	while (n < 0 && errno == EINTR);
-	if (n == 0) {
-		is_late = true;
+	return n != 0;
+}
+
+/* Waits for the child, and kills it when it does not end.  Its wait status. */
+static int reap(pid_t child, int *ret_status)
+{
+	bool is_late = !wait_for_end(child);
+
+	if (is_late)
 		(void)kill(child, SIGKILL);
-	}
 	while (waitpid(child, ret_status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
