@@ -37,7 +37,8 @@ static bool set_address(struct builder *builder, const struct item *item, struct
 	struct profile *profile = builder->profile;
 	struct prefix prefix;
 
-	if (!value_prefix(item->text, item->len, fault, &prefix))
+	if (!value_prefix(item->text, item->len, fault, &prefix) ||
+	    !value_host(&prefix.address, fault))
 		return false;
 	if (profile->n_addresses == PROFILE_ADDRESSES_MAX)
 		return fault_set(fault, 0, 0, "more than %d addresses", PROFILE_ADDRESSES_MAX);
@@ -71,6 +72,8 @@ static bool add_dns(struct builder_dns *dns, const struct item *item, struct fau
 	dns->is_given = true;
 	if (!value_address(item->text, item->len, fault, &address))
 		return !looks_like_address(item) && add_search(dns, item, fault);
+	if (!value_host(&address, fault))
+		return false;
 	if (dns->n_addresses == PROFILE_DNS_MAX)
 		return fault_set(fault, 0, 0, "more than %d servers", PROFILE_DNS_MAX);
 	dns->place[dns->n_addresses] = item->place;
@@ -340,7 +343,8 @@ static bool add_pair_address(const struct item *item, struct fault *fault, struc
 {
 	struct prefix prefix;
 
-	if (!value_prefix(item->text, item->len, fault, &prefix))
+	if (!value_prefix(item->text, item->len, fault, &prefix) ||
+	    !value_host(&prefix.address, fault))
 		return false;
 	for (size_t i = 0; i < *n_pair; i++)
 		if (address_family(&pair[i].address) == address_family(&prefix.address))

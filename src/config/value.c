@@ -88,6 +88,18 @@ bool value_prefix(const char *text, size_t len, struct fault *fault, struct pref
 	return true;
 }
 
+bool value_host(const struct address *address, struct fault *fault)
+{
+	const uint8_t *byte = address->ip.s6_addr;
+	bool is_v4 = address_is_v4(address);
+
+	if (is_v4 ? byte[12] == 0 : IN6_IS_ADDR_UNSPECIFIED(&address->ip))
+		return fault_set(fault, 0, 0, "a wildcard, not an address that a host can have");
+	if (is_v4 ? byte[12] >= 224 : IN6_IS_ADDR_MULTICAST(&address->ip))
+		return fault_set(fault, 0, 0, "a group, not an address that a host can have");
+	return true;
+}
+
 bool value_key(const char *text, size_t len, struct fault *fault, uint8_t ret[32])
 {
 	AUTO_WIPE struct secret_key key;

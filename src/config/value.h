@@ -28,6 +28,8 @@ bool fault_hint(struct fault *fault, const char *format, ...) __attribute__((for
 /* An address written as IPv4 inside IPv6 is refused: it would be sent as neither. */
 bool value_address(const char *text, size_t len, struct fault *fault, struct address *ret);
 bool value_prefix(const char *text, size_t len, struct fault *fault, struct prefix *ret);
+/* Only checks: an address that one host can have, no group and no wildcard. */
+bool value_host(const struct address *address, struct fault *fault);
 /* The fault does not quote the text. */
 bool value_key(const char *text, size_t len, struct fault *fault, uint8_t ret[32]);
 /* Decimal, from min to max, both ends included. */

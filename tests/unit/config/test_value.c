@@ -106,6 +106,26 @@ static void test_prefix_length_is_faulted_where_it_begins(void **state)
 	}
 }
 
+static void test_host_has_no_wildcard_and_no_group(void **state)
+{
+	static const char *const right[] = {"10.0.0.1", "127.0.0.1", "223.255.255.255",
+					    "::1",	"fe80::1",   "2001:db8::"};
+	static const char *const wrong[] = {"0.0.0.0",	       "0.1.2.3", "224.0.0.1",
+					    "255.255.255.255", "::",	  "ff02::1"};
+	struct address address;
+	struct fault fault;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+		assert_true(value_address(TEXT(right[i]), &fault, &address));
+		assert_true(value_host(&address, &fault));
+	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_true(value_address(TEXT(wrong[i]), &fault, &address));
+		assert_false(value_host(&address, &fault));
+	}
+}
+
 static void test_key_is_44_characters_of_canonical_base64(void **state)
 {
 	uint8_t key[32] = {7};
@@ -356,6 +376,7 @@ int main(void)
 		cmocka_unit_test(test_ipv4_inside_ipv6_is_refused_with_its_plain_form),
 		cmocka_unit_test(test_prefix_defaults_to_one_address),
 		cmocka_unit_test(test_prefix_length_is_faulted_where_it_begins),
+		cmocka_unit_test(test_host_has_no_wildcard_and_no_group),
 		cmocka_unit_test(test_key_is_44_characters_of_canonical_base64),
 		cmocka_unit_test(test_number_has_both_ends),
 		cmocka_unit_test(test_mark_is_decimal_hexadecimal_or_off),
