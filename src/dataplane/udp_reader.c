@@ -110,9 +110,17 @@ static void parse_one(const struct cmsghdr *control, struct udp_message *ret)
 	}
 }
 
+/* CMSG_NXTHDR looks at the length of the next message only. */
+static bool is_whole(const struct msghdr *header, const struct cmsghdr *control)
+{
+	size_t at = (size_t)((const char *)control - (const char *)header->msg_control);
+
+	return control->cmsg_len <= header->msg_controllen - at;
+}
+
 void udp_reader_parse_control(struct msghdr *header, struct udp_message *ret)
 {
-	for (struct cmsghdr *control = CMSG_FIRSTHDR(header); control;
+	for (struct cmsghdr *control = CMSG_FIRSTHDR(header); control && is_whole(header, control);
 	     control = CMSG_NXTHDR(header, control))
 		parse_one(control, ret);
 }

@@ -206,6 +206,17 @@ static void test_senseless_control_messages_change_nothing(void **state)
 	assert_int_equal(message.tos, 9);
 }
 
+static void test_a_control_message_longer_than_its_buffer_is_not_read(void **state)
+{
+	struct cmsghdr control = {.cmsg_len = 4096, .cmsg_level = IPPROTO_IP, .cmsg_type = IP_TOS};
+	struct msghdr header = {.msg_control = &control, .msg_controllen = sizeof(control)};
+	struct udp_message message = {.tos = 9};
+
+	(void)state;
+	udp_reader_parse_control(&header, &message);
+	assert_int_equal(message.tos, 9);
+}
+
 static void test_ipv6_facts_are_read(void **state)
 {
 	const struct in6_pktinfo info = {.ipi6_addr = IN6ADDR_LOOPBACK_INIT, .ipi6_ifindex = 4};
@@ -233,6 +244,7 @@ int main(void)
 		TEST(test_an_icmp_refusal_is_counted),
 		TEST(test_a_pending_error_does_not_hide_what_waits),
 		cmocka_unit_test(test_senseless_control_messages_change_nothing),
+		cmocka_unit_test(test_a_control_message_longer_than_its_buffer_is_not_read),
 		cmocka_unit_test(test_ipv6_facts_are_read),
 	};
 
