@@ -229,6 +229,19 @@ ssize_t fd_receive(int socket, void *bytes, size_t len, int *fds, size_t *n_fds)
 	return n;
 }
 
+int fd_fill_standard(void)
+{
+	int fd;
+
+	do /* the lowest free number is taken */
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	(void)close(fd);
+	return 0;
+}
+
 int fd_set_nonblocking(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);

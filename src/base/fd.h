@@ -35,6 +35,11 @@ enum { FD_PASS_MAX = 8 };
 int fd_send(int socket, const void *bytes, size_t len, const int *fds, size_t n_fds);
 ssize_t fd_receive(int socket, void *bytes, size_t len, int *fds, size_t *n_fds);
 
+/* Opens /dev/null at each of 0 to 2 that is closed, so that nothing else ever
+ * gets one of these numbers.  To be called before anything is opened.
+ */
+int fd_fill_standard(void);
+
 int fd_set_nonblocking(int fd);
 int fd_set_cloexec(int fd, int is_on);
 

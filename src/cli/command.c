@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -31,6 +32,8 @@ static int unknown(const struct command *table, const char *name)
 
 int command_dispatch(const struct command *table, int argc, char **argv)
 {
+	if (fd_fill_standard() < 0)
+		return EXIT_ADIT;
 	if (argc < 2) {
 		print_usage(table, stderr);
 		return EXIT_USAGE;

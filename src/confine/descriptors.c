@@ -62,7 +62,9 @@ static const char *judge_socket(int fd)
 	return "a socket of a rare family";
 }
 
-/* What has no file type of its own: io_uring, a namespace, an epoll set. */
+/* What has no file type of its own: io_uring, a namespace ("net:[4026531840]"), an
+ * epoll set.  Pipes and files in memory are harmless.
+ */
 static const char *judge_nameless(int fd)
 {
 	char path[32];
@@ -74,7 +76,9 @@ static const char *judge_nameless(int fd)
 	if (len < 0)
 		return "of an unknown kind";
 	target[len] = '\0';
-	return strncmp(target, "anon_inode:", 11) == 0 ? "an anonymous kernel object" : NULL;
+	if (target[0] == '/' || strncmp(target, "pipe:[", 6) == 0)
+		return NULL;
+	return "an anonymous kernel object";
 }
 
 const char *descriptors_find_fault(int fd)

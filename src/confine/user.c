@@ -95,16 +95,16 @@ static int open_tun_in(int netns)
 /* One request, one answer: a namespace comes, a code and the descriptor go. */
 static noreturn void help(int socket)
 {
-	int netns;
+	int netns[FD_PASS_MAX];
 	size_t n_fds = 0;
 	char byte;
 	int32_t code;
 	int tun;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (fd_receive(socket, &byte, sizeof(byte), &netns, &n_fds) <= 0 || n_fds != 1)
+	if (fd_receive(socket, &byte, sizeof(byte), netns, &n_fds) <= 0 || n_fds != 1)
 		_exit(0);
-	tun = open_tun_in(netns);
+	tun = open_tun_in(netns[0]);
 	code = tun < 0 ? -tun : 0;
 	(void)fd_send(socket, &code, sizeof(code), &tun, tun < 0 ? 0 : 1);
 	_exit(0);

@@ -597,6 +597,7 @@ int run_command(struct run_options *options, int *ret_status, struct error *err)
 
 	confine_signals_save(&found);
 	confine.signals = &found;
+	(void)signal(SIGCHLD, SIG_DFL); /* ignored, our children's ends would not be told */
 	terminal_open(&run.terminal);
 	r = prepare(&run, &confine);
 	if (r == 0)

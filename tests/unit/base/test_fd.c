@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 static bool is_open(int fd)
@@ -453,6 +454,29 @@ static void test_flags_are_set_and_cleared(void **state)
 	assert_int_equal(fd_set_cloexec(-1, 1), -EBADF);
 }
 
+/* In a child, so that cmocka keeps its own. */
+static void test_closed_standard_descriptors_become_the_null_device(void **state)
+{
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	if (child == 0) {
+		struct stat null;
+		struct stat found[3];
+
+		(void)close(0);
+		(void)close(2);
+		if (fd_fill_standard() < 0 || stat("/dev/null", &null) < 0 ||
+		    fstat(0, &found[0]) < 0 || fstat(1, &found[1]) < 0 || fstat(2, &found[2]) < 0)
+			_exit(1);
+		_exit(found[0].st_rdev != null.st_rdev || found[2].st_rdev != null.st_rdev ||
+		      open("/dev/null", O_RDONLY) <= 2);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -474,6 +498,7 @@ int main(void)
 		cmocka_unit_test(
 			test_message_longer_than_the_buffer_is_refused_with_its_descriptors),
 		cmocka_unit_test(test_message_with_too_many_descriptors_is_refused),
+		cmocka_unit_test(test_closed_standard_descriptors_become_the_null_device),
 		cmocka_unit_test(test_flags_are_set_and_cleared),
 	};
 
