@@ -8,6 +8,7 @@
 #include "confine/init.h"
 #include "confine/namespaces.h"
 #include "confine/probe.h"
+#include "confine/socktable.h"
 #include "confine/tmpview.h"
 
 #include <errno.h>
@@ -66,8 +67,7 @@ static int prepare(const struct confine_options *options, struct init *ret, stru
 
 	if (r < 0)
 		return r;
-	*ret = (struct init){
-		.options = options, .uid = geteuid(), .gid = getegid(), .unix_sockets = -1};
+	*ret = (struct init){.options = options, .uid = geteuid(), .gid = getegid()};
 	if (!options->as_root && ret->uid == 0)
 		return error_set(err, EPERM, "a command is not run as root without --as-root");
 	if (options->signals)
@@ -146,11 +146,11 @@ static int start(struct init *init, struct confine *confine, struct error *err)
 	const struct confine_options *options = init->options;
 	unsigned long flags = CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID |
 			      (options->shares & SHARE_X11 ? 0 : CLONE_NEWIPC);
-	AUTO_FD int unix_sockets = open("/proc/net/unix", O_RDONLY | O_CLOEXEC);
-	int r;
+	AUTO_FREE char *unix_sockets = NULL;
+	int r = socktable_read(&unix_sockets, err);
 
-	if (unix_sockets < 0)
-		return error_errno(err, errno, "cannot open '/proc/net/unix'");
+	if (r < 0)
+		return r;
 	init->unix_sockets = unix_sockets;
 	if (!options->share_tmp)
 		tmpview_prepare(confine->kept, &confine->kept_lock);

@@ -92,18 +92,19 @@ void filesystems_add_masks(const struct mount_list *mounts, struct view_plan *pl
 	for (size_t i = 0; i < mounts->n_entries; i++) {
 		const struct mount_entry *entry = &mounts->entry[i];
 
-		if (!is_shown(entry) || view_is_attached(plan, entry->path))
+		if (!is_shown(entry) || view_is_shared(plan, entry->path))
 			continue;
 		if (is_folder(entry->path))
 			view_add(plan, &(struct view_step){.kind = VIEW_FILESYSTEM,
 							   .source = "tmpfs",
 							   .target = entry->path,
-							   .flags = VIEW_READ_ONLY,
+							   .flags = VIEW_READ_ONLY | VIEW_OPTIONAL,
 							   .content = "mode=555,size=4k"});
 		else
-			view_add(plan, &(struct view_step){.kind = VIEW_BIND,
-							   .source = empty,
-							   .target = entry->path,
-							   .flags = VIEW_READ_ONLY});
+			view_add(plan,
+				 &(struct view_step){.kind = VIEW_BIND,
+						     .source = empty,
+						     .target = entry->path,
+						     .flags = VIEW_READ_ONLY | VIEW_OPTIONAL});
 	}
 }

@@ -17,7 +17,7 @@ struct view_host {
 	uid_t uid;
 	const char *runtime_dir;  /* the host's XDG_RUNTIME_DIR; "": none */
 	const char *kept;	  /* folder made by tmpview_prepare(); "": none */
-	const char *unix_sockets; /* text of the host's /proc/net/unix */
+	const char *unix_sockets; /* of socktable_read() */
 	const char *terminal;	  /* "/dev/pts/3"; "": standard input to error are none */
 	struct mount_list mounts; /* of process 1's own mount namespace, before any step */
 };

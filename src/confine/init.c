@@ -28,7 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXIT_OURS = 125, UNIX_SOCKETS_MAX = 64 << 20 };
+enum { EXIT_OURS = 125 };
 
 /* Made on the way, for what comes after. */
 struct state {
@@ -84,14 +84,13 @@ static int map_ids(struct state *state, struct error *err)
 static int close_descriptors(struct state *state, struct error *err)
 {
 	const struct confine_options *options = state->init->options;
-	int keep[CONFINE_KEEP_FDS_MAX + 3];
+	int keep[CONFINE_KEEP_FDS_MAX + 2];
 	size_t n = 0;
 
 	(void)err;
 	for (size_t i = 0; i < options->n_keep_fds; i++)
 		keep[n++] = options->keep_fd[i];
 	keep[n++] = state->init->channel;
-	keep[n++] = state->init->unix_sockets;
 	keep[n++] = options->tun_helper;
 	descriptors_close_others(keep, n);
 	return 0;
@@ -156,22 +155,18 @@ static int make_network(struct state *state, struct error *err)
 	return r;
 }
 
-static int read_host(struct state *state, struct view_host *ret, char **ret_unix, struct error *err)
+static int read_host(struct state *state, struct view_host *ret, struct error *err)
 {
 	const char *runtime_dir = getenv("XDG_RUNTIME_DIR");
 	struct init *init = state->init;
-	size_t len;
-	int r = fd_read_all(init->unix_sockets, UNIX_SOCKETS_MAX, FD_PLAIN, ret_unix, &len);
 
-	if (r < 0)
-		return error_errno(err, -r, "cannot read '/proc/net/unix'");
 	*ret = (struct view_host){
 		.options = init->options,
 		.uid = init->uid,
 		/* without the variable it may be there all the same (su, cron) */
 		.runtime_dir = runtime_dir && *runtime_dir ? runtime_dir : state->runtime_dir,
 		.kept = init->kept,
-		.unix_sockets = *ret_unix,
+		.unix_sockets = init->unix_sockets,
 		.terminal = init->terminal,
 	};
 	return mounts_read(&ret->mounts, err);
@@ -210,8 +205,7 @@ static int apply_view(struct state *state, const struct view_host *host, struct 
 static int make_view(struct state *state, struct error *err)
 {
 	struct view_host host = {0};
-	AUTO_FREE char *unix_sockets = NULL;
-	int r = read_host(state, &host, &unix_sockets, err);
+	int r = read_host(state, &host, err);
 
 	if (r < 0)
 		return r;

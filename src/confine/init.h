@@ -22,10 +22,10 @@ struct init {
 	struct confine_signals signals;
 	uid_t uid;
 	gid_t gid;
-	int channel;	  /* our end */
-	int unix_sockets; /* the host's /proc/net/unix, open */
-	const int *ns;	  /* join these instead of being process 1; NULL */
-	const char *kept; /* of tmpview_prepare() */
+	int channel;		  /* our end */
+	const char *unix_sockets; /* of socktable_read() */
+	const int *ns;		  /* join these instead of being process 1; NULL */
+	const char *kept;	  /* of tmpview_prepare() */
 	char cwd[CONFINE_PATH_LEN];
 	char terminal[64]; /* "/dev/pts/3", or "" */
 };

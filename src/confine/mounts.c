@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,20 +36,25 @@ static void undo_escapes(char *field)
 }
 
 /* 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
- * (1) id, (5) where, any number of optional fields, "-", type, source.
+ * (1) id, (3) device, (4) root, (5) where, any number of optional fields, "-",
+ * type, source.
  */
 static bool parse_line(char *line, struct mount_entry *ret)
 {
 	char *rest = NULL;
 	char *field = strtok_r(line, " ", &rest);
-	char *where = NULL;
+	char *first[4] = {NULL}; /* fields 2 to 5 */
+	char *root;
+	char *where;
 	char *type;
 	char *source;
 
 	if (!field || !text_to_u64(field, strlen(field), UINT64_MAX, &ret->id))
 		return false;
-	for (int i = 2; i <= 5; i++)
-		where = strtok_r(NULL, " ", &rest);
+	for (int i = 0; i < 4; i++)
+		first[i] = strtok_r(NULL, " ", &rest);
+	root = first[2];
+	where = first[3];
 	do
 		field = strtok_r(NULL, " ", &rest);
 	while (field && strcmp(field, "-") != 0);
@@ -55,9 +62,12 @@ static bool parse_line(char *line, struct mount_entry *ret)
 	source = strtok_r(NULL, " ", &rest);
 	if (!where || !field || !type || !source)
 		return false;
+	undo_escapes(root);
 	undo_escapes(where);
 	undo_escapes(type);
 	undo_escapes(source);
+	ret->device = first[1];
+	ret->root = root;
 	ret->path = where;
 	ret->type = type;
 	ret->source = source;
@@ -122,6 +132,55 @@ bool mounts_is_below(const char *path, const char *folder)
 	if (strcmp(folder, "/") == 0)
 		return path[0] == '/';
 	return strncmp(path, folder, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+/* What follows `folder` in `path`, which is it or lies below it: "" or "/...". */
+static const char *part_below(const char *path, const char *folder)
+{
+	return strcmp(folder, "/") == 0 ? (strcmp(path, "/") == 0 ? "" : path)
+					: path + strlen(folder);
+}
+
+static bool join(char ret[PATH_MAX], const char *folder, const char *below)
+{
+	const char *base = strcmp(folder, "/") == 0 && *below ? "" : folder;
+
+	return snprintf(ret, PATH_MAX, "%s%s", base, below) < PATH_MAX;
+}
+
+/* The last of the longest: what is mounted later lies on top. */
+static const struct mount_entry *find_holder(const struct mount_list *list, const char *path)
+{
+	const struct mount_entry *found = NULL;
+
+	for (size_t i = 0; i < list->n_entries; i++) {
+		const struct mount_entry *entry = &list->entry[i];
+
+		if (mounts_is_below(path, entry->path) &&
+		    (!found || strlen(entry->path) >= strlen(found->path)))
+			found = entry;
+	}
+	return found;
+}
+
+void mounts_each_alias(const struct mount_list *list, const char *path,
+		       void (*each)(void *context, const char *alias), void *context)
+{
+	const struct mount_entry *holder = find_holder(list, path);
+	char inner[PATH_MAX]; /* the folder's path in its file system */
+	char alias[PATH_MAX];
+
+	if (!holder || !join(inner, holder->root, part_below(path, holder->path)))
+		return;
+	for (size_t i = 0; i < list->n_entries; i++) {
+		const struct mount_entry *entry = &list->entry[i];
+
+		if (entry == holder || strcmp(entry->device, holder->device) != 0 ||
+		    !mounts_is_below(inner, entry->root))
+			continue;
+		if (join(alias, entry->path, part_below(inner, entry->root)))
+			each(context, alias);
+	}
 }
 
 bool mounts_is_visible(const struct mount_entry *entry)

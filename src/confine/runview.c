@@ -43,7 +43,7 @@ void runview_attach_socket(struct view_plan *plan, const char *source, const cha
 	view_add(plan, &(struct view_step){.kind = VIEW_ATTACH,
 					   .source = source,
 					   .target = target,
-					   .flags = VIEW_OPTIONAL});
+					   .flags = VIEW_SHARED | VIEW_OPTIONAL});
 }
 
 static void attach_numbered(const struct view_host *host, struct view_plan *plan,

@@ -110,10 +110,11 @@ static void add_path(const struct view_host *host, struct view_plan *plan, const
 	else
 		view_add(plan,
 			 &(struct view_step){.kind = VIEW_FILE, .target = source, .mode = 0600});
-	view_add(plan, &(struct view_step){.kind = VIEW_ATTACH,
-					   .source = source,
-					   .target = source,
-					   .flags = is_folder ? VIEW_RECURSIVE : 0});
+	view_add(plan,
+		 &(struct view_step){.kind = VIEW_ATTACH,
+				     .source = source,
+				     .target = source,
+				     .flags = VIEW_SHARED | (is_folder ? VIEW_RECURSIVE : 0)});
 }
 
 static int share_path(const struct view_host *host, struct view_plan *plan, const char *word,

@@ -4,6 +4,7 @@
 #include "confine/host.h"
 #include "confine/mounts.h"
 #include "confine/options.h"
+#include "confine/socktable.h"
 #include "confine/view.h"
 
 #include <dirent.h>
@@ -30,27 +31,9 @@ struct folders {
 	const struct view_host *host;
 	const char *path[FOLDERS_MAX];
 	size_t n_paths;
+	const char *bound; /* the name that is being looked at */
 	bool are_too_many;
 };
-
-/* Num RefCount Protocol Flags Type St Inode Path, the last only when bound; an
- * abstract name begins with '@'.  net/unix/af_unix.c, unix_seq_show().
- */
-void sockets_each_path(const char *unix_sockets,
-		       void (*each)(void *context, const char *path, size_t len), void *context)
-{
-	const char *line = unix_sockets;
-
-	while (*line) {
-		size_t len = strcspn(line, "\n");
-		int at = -1;
-
-		(void)sscanf(line, "%*[0-9a-fA-F]: %*x %*x %*x %*x %*x %*u%n", &at);
-		if (at > 0 && (size_t)at + 1 < len && line[at] == ' ' && line[at + 1] == '/')
-			each(context, line + at + 1, len - (size_t)at - 1);
-		line += len + (line[len] == '\n');
-	}
-}
 
 static bool is_dead_tree(const struct folders *folders, const char *path)
 {
@@ -69,7 +52,7 @@ static void cover(struct folders *folders, const char *folder, const char *name)
 	const char *path = view_format(folders->plan, "%s/%s", folder, name);
 
 	/* What we may not write to we cannot connect to; what is shared stays. */
-	if (access(path, W_OK) < 0 || view_is_attached(folders->plan, path))
+	if (access(path, W_OK) < 0 || view_is_shared(folders->plan, path))
 		return;
 	view_add(folders->plan, &(struct view_step){.kind = VIEW_BIND,
 						    .source = dead_socket,
@@ -88,20 +71,24 @@ static bool is_socket(const char *folder, const struct dirent *found)
 	return lstat(path, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
-/* A folder that may be entered but not listed still has the name that was bound. */
-static void cover_folder(struct folders *folders, const char *folder, const char *bound)
+/* False when it may be entered but not listed: then only the name that was bound
+ * is known.
+ */
+static bool cover_folder(struct folders *folders, const char *folder, const char *bound)
 {
+	const char *prefix = strcmp(folder, "/") == 0 ? "" : folder;
 	DIR *dir = opendir(folder);
 	struct dirent *found;
 
 	if (!dir) {
-		cover(folders, folder, bound);
-		return;
+		cover(folders, prefix, bound);
+		return false;
 	}
 	while ((found = readdir(dir)))
-		if (is_socket(folder, found))
-			cover(folders, folder, found->d_name);
+		if (is_socket(prefix, found))
+			cover(folders, prefix, found->d_name);
 	(void)closedir(dir);
+	return true;
 }
 
 static bool is_known(const struct folders *folders, const char *folder)
@@ -112,31 +99,43 @@ static bool is_known(const struct folders *folders, const char *folder)
 	return false;
 }
 
-static void look_at(void *context, const char *path, size_t len)
+static void look_into(void *context, const char *folder)
 {
 	struct folders *folders = context;
-	char bound[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1];
-	char folder[PATH_MAX];
-	char *slash;
 
-	if (len >= sizeof(bound))
-		return;
-	memcpy(bound, path, len);
-	bound[len] = '\0';
-	if (is_dead_tree(folders, bound)) /* most are, and need no look-up */
-		return;
-	slash = strrchr(bound, '/');
-	*slash = '\0';
-	if (!realpath(*bound ? bound : "/", folder))
-		return; /* gone, or not for us */
 	if (is_dead_tree(folders, folder) || is_known(folders, folder))
 		return;
 	if (folders->n_paths == FOLDERS_MAX) {
 		folders->are_too_many = true;
 		return;
 	}
-	folders->path[folders->n_paths++] = view_format(folders->plan, "%s", folder);
-	cover_folder(folders, strcmp(folder, "/") == 0 ? "" : folder, slash + 1);
+	if (cover_folder(folders, folder, folders->bound))
+		folders->path[folders->n_paths++] = view_format(folders->plan, "%s", folder);
+}
+
+/* Most are in trees that are dead anyway, and need no look-up; but a part of such
+ * a tree may be mounted elsewhere, too.
+ */
+static void look_at(void *context, const char *name, size_t len)
+{
+	struct folders *folders = context;
+	char bound[PATH_MAX];
+	char folder[PATH_MAX];
+	char *slash;
+
+	if (name[0] != '/' || len >= sizeof(bound))
+		return;
+	memcpy(bound, name, len);
+	bound[len] = '\0';
+	slash = strrchr(bound, '/');
+	*slash = '\0';
+	folders->bound = slash + 1;
+	if (is_dead_tree(folders, bound) && !mounts_is_below(bound, "/var/run"))
+		(void)snprintf(folder, sizeof(folder), "%s", bound);
+	else if (!realpath(*bound ? bound : "/", folder))
+		return; /* gone, or not for us */
+	look_into(folders, folder);
+	mounts_each_alias(&folders->host->mounts, folder, look_into, folders);
 }
 
 int sockets_add_covers(const struct view_host *host, struct view_plan *plan, struct error *err)
@@ -149,7 +148,7 @@ int sockets_add_covers(const struct view_host *host, struct view_plan *plan, str
 	folders->plan = plan;
 	folders->host = host;
 	view_add(plan, &(struct view_step){.kind = VIEW_DEAD_SOCKET, .target = dead_socket});
-	sockets_each_path(host->unix_sockets, look_at, folders);
+	socktable_each(host->unix_sockets, look_at, folders);
 	are_too_many = folders->are_too_many;
 	free(folders);
 	if (are_too_many)

@@ -65,13 +65,14 @@ void view_add(struct view_plan *plan, const struct view_step *step)
 	to->fd = -1;
 }
 
-bool view_is_attached(const struct view_plan *plan, const char *path)
+static bool is_attached(const struct view_plan *plan, const char *path, unsigned int flags)
 {
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		const struct view_step *step = &plan->step[i];
 		size_t len;
 
-		if (step->kind != VIEW_ATTACH || strcmp(step->target, step->source) != 0)
+		if (step->kind != VIEW_ATTACH || (step->flags & flags) != flags ||
+		    strcmp(step->target, step->source) != 0)
 			continue;
 		len = strlen(step->target);
 		if (strncmp(path, step->target, len) == 0 &&
@@ -79,6 +80,16 @@ bool view_is_attached(const struct view_plan *plan, const char *path)
 			return true;
 	}
 	return false;
+}
+
+bool view_is_attached(const struct view_plan *plan, const char *path)
+{
+	return is_attached(plan, path, 0);
+}
+
+bool view_is_shared(const struct view_plan *plan, const char *path)
+{
+	return is_attached(plan, path, VIEW_SHARED);
 }
 
 /* A detached copy of the mount at `path`, or -errno. */
@@ -119,8 +130,9 @@ static int do_filesystem(const struct view_step *step)
 		flags |= MS_NOEXEC;
 	if (step->flags & VIEW_READ_ONLY)
 		flags |= MS_RDONLY;
-	return mount(step->source, step->target, step->source, flags, step->content) < 0 ? -errno
-											 : 0;
+	if (mount(step->source, step->target, step->source, flags, step->content) == 0)
+		return 0;
+	return step->flags & VIEW_OPTIONAL && errno == ENOENT ? 0 : -errno;
 }
 
 static int do_attach(const struct view_step *step)

@@ -46,10 +46,11 @@ enum view_kind {
 enum view_flag {
 	VIEW_READ_ONLY = 1 << 0,
 	VIEW_RECURSIVE = 1 << 1, /* attach, bind: with what is mounted below */
-	VIEW_OPTIONAL = 1 << 2,	 /* attach, bind: what is gone meanwhile is passed over */
+	VIEW_OPTIONAL = 1 << 2,	 /* what is gone meanwhile, source or target, is passed over */
 	VIEW_INSTEAD = 1 << 3,	 /* only if the step before failed, which then is no failure */
 	VIEW_NO_EXEC = 1 << 4,	 /* filesystem */
 	VIEW_DEVICES = 1 << 5,	 /* filesystem: without nodev */
+	VIEW_SHARED = 1 << 6,	 /* attach: the user asked for it, sockets in it stay alive */
 };
 
 struct view_step {
@@ -84,6 +85,8 @@ const char *view_format(struct view_plan *plan, const char *format, ...)
  * it is as alive as outside.
  */
 bool view_is_attached(const struct view_plan *plan, const char *path);
+/* So it is, and because the user asked for it. */
+bool view_is_shared(const struct view_plan *plan, const char *path);
 
 int view_apply(struct view_plan *plan, struct error *err);
 

@@ -89,9 +89,17 @@ static void test_masks_cover_what_is_named_and_not_what_is_shared(void **state)
 	view_free(plan);
 
 	plan = view_new();
-	view_add(plan, &(struct view_step){.kind = VIEW_ATTACH, .source = "/", .target = "/"});
+	view_add(plan,
+		 &(struct view_step){
+			 .kind = VIEW_ATTACH, .flags = VIEW_SHARED, .source = "/", .target = "/"});
 	filesystems_add_masks(&list, plan);
 	assert_int_equal(plan->n_steps, 2); /* the attachment, and the empty file */
+	view_free(plan);
+
+	plan = view_new();
+	view_add(plan, &(struct view_step){.kind = VIEW_ATTACH, .source = "/", .target = "/"});
+	filesystems_add_masks(&list, plan);
+	assert_int_equal(plan->n_steps, 3); /* nobody asked for this one */
 	view_free(plan);
 }
 

@@ -103,6 +103,46 @@ static void test_a_mount_under_another_is_not_seen(void **state)
 	assert_false(mounts_is_visible(&gone));
 }
 
+static void collect(void *context, const char *alias)
+{
+	char *text = context;
+
+	(void)strcat(strcat(text, alias), ";");
+}
+
+static void test_other_mounts_of_a_folder_are_its_aliases(void **state)
+{
+	static const struct {
+		const char *path;
+		const char *aliases;
+	} cases[] = {
+		{"/home/u/x", "/sysroot/var/home/u/x;/srv/u/x;"},
+		{"/home", "/sysroot/var/home;"},
+		{"/srv/u", "/sysroot/var/home/u;/home/u;"},
+		{"/sysroot/var/home/u", "/home/u;/srv/u;"},
+		{"/sysroot/var", ""}, /* a folder that holds the shown part is not shown */
+		{"/run/x", ""},	      /* on another device */
+		{"/", ""},
+	};
+	struct mount_list list;
+
+	(void)state;
+	assert_int_equal(parse("1 0 0:9 / / rw - overlay o rw\n"
+			       "2 1 8:1 / /sysroot rw - ext4 /dev/sda1 rw\n"
+			       "3 1 8:1 /var/home /home rw - ext4 /dev/sda1 rw\n"
+			       "4 1 8:1 /var/home/u /srv/u rw - ext4 /dev/sda1 rw\n"
+			       "5 1 0:7 / /run rw - tmpfs tmpfs rw\n",
+			       &list),
+			 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[256] = "";
+
+		mounts_each_alias(&list, cases[i].path, collect, text);
+		assert_string_equal(text, cases[i].aliases);
+	}
+	mounts_free(&list);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +150,7 @@ int main(void)
 		cmocka_unit_test(test_octal_escapes_are_undone),
 		cmocka_unit_test(test_a_line_that_is_none_is_refused),
 		cmocka_unit_test(test_below_is_by_whole_names),
+		cmocka_unit_test(test_other_mounts_of_a_folder_are_its_aliases),
 		cmocka_unit_test(test_our_own_mounts_are_read_and_seen),
 		cmocka_unit_test(test_a_mount_under_another_is_not_seen),
 	};
