@@ -4,10 +4,14 @@
 #ifndef ADIT_CONFIG_BUILDER_H
 #define ADIT_CONFIG_BUILDER_H
 
-#include "config/config.h"
-#include "config/key.h"
 #include "config/lexer.h"
+#include "config/profile.h"
+#include "config/report.h"
+#include "config/section.h"
+#include "config/source.h"
 #include "config/value.h"
+
+struct key;
 
 /* A file that was read; kept until the end, for source lines of late remarks. */
 struct builder_file {
@@ -31,6 +35,8 @@ struct builder {
 	struct value_services services;
 	struct profile *profile;
 	struct report *report;
+	/* From which byte on a line must not be shown; SIZE_MAX: from none. */
+	size_t (*find_mask)(const struct lexer_line *line);
 	struct builder_file file[PROFILE_FILES_MAX]; /* parallel to profile->file */
 	uint32_t file_now;
 
@@ -74,12 +80,6 @@ enum { BUILDER_WHERE_LEN = 128 };
 char *builder_where(const struct builder *builder, const struct profile_place *place,
 		    const struct profile_place *other, char ret[BUILDER_WHERE_LEN]);
 
-/* Reads and parses one file after the other into the profile; the report says
- * what is wrong.  -errno only when the file cannot be read, or memory is short.
- */
-int builder_add_file(struct builder *builder, const char *path, bool is_plain, struct error *err);
-/* Checks the peer that is being read, if one is, and ends it. */
-void builder_end_peer(struct builder *builder);
 /* Resolves what a key names: @NAME, or a path relative to the current file. */
 bool builder_resolve(const struct builder *builder, const struct item *item, struct fault *fault,
 		     char ret[PROFILE_PATH_LEN]);

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "config/builder.h"
+#include "config/key.h"
 #include "config/peers.h"
 
 #include <string.h>
@@ -56,19 +57,17 @@ static const struct profile_place *first_of(const struct profile_place *a,
 	return a->line > 0 ? a : b;
 }
 
-static void check_source(struct builder *builder)
+const struct profile_place *check_source(struct builder *builder)
 {
 	const struct profile_place *inline_tunnel = first_of(
 		&builder->section_place[SECTION_INTERFACE], &builder->section_place[SECTION_PEER]);
 	const struct profile_place *file = seen_at(builder, SECTION_NAMESPACE, "WireGuard");
-	struct error err;
 
 	check_pair(builder, file, inline_tunnel,
 		   "WireGuard: the tunnel is described by [Interface] and [Peer] already");
 	if (inline_tunnel->line > 0 || builder->wireguard_path[0] == '\0')
-		return;
-	if (builder_add_file(builder, builder->wireguard_path, true, &err) < 0)
-		builder_remark(builder, REPORT_ERROR, file, 0, "WireGuard: %s", err.what);
+		return NULL;
+	return file;
 }
 
 static void check_keys(struct builder *builder)
@@ -387,7 +386,6 @@ void check_profile(struct builder *builder)
 	struct veth lan = {profile->lan_host, profile->n_lan_host, profile->lan_namespace,
 			   profile->n_lan_namespace, SECTION_LAN};
 
-	check_source(builder);
 	choose_dns(builder);
 	if (builder->section_place[SECTION_NAT].line > 0)
 		check_nat(builder);

@@ -2,6 +2,7 @@
 
 #include "config/builder.h"
 #include "config/check.h"
+#include "config/reader.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ static struct builder *new_builder(const struct config_source *source, struct re
 	builder->source = source;
 	builder->services = (struct value_services){source->service, source->context};
 	builder->report = report;
+	builder->find_mask = reader_find_mask;
 	builder->section = SECTIONS;
 	builder->profile = profile_new();
 	if (builder->profile)
@@ -62,10 +64,19 @@ static int add_drop_ins(struct builder *builder, const char *path, struct error 
 	r = builder->source->list(builder->source->context, folder, file, CONFIG_DROP_INS_MAX,
 				  &n_files, err);
 	for (size_t i = 0; r == 0 && i < n_files; i++)
-		r = builder_add_file(builder, file[i], false, err);
+		r = reader_add_file(builder, file[i], false, err);
 	for (size_t i = 0; i < n_files; i++)
 		free(file[i]);
 	return r;
+}
+
+static void add_named_file(struct builder *builder)
+{
+	const struct profile_place *place = check_source(builder);
+	struct error err;
+
+	if (place && reader_add_file(builder, builder->wireguard_path, true, &err) < 0)
+		builder_remark(builder, REPORT_ERROR, place, 0, "WireGuard: %s", err.what);
 }
 
 int config_parse(const struct config_source *source, const char *path, struct profile **ret,
@@ -78,11 +89,12 @@ int config_parse(const struct config_source *source, const char *path, struct pr
 	if (!builder)
 		return error_set(err, ENOMEM, "'%s': out of memory", path);
 	set_name(builder->profile, path);
-	r = builder_add_file(builder, path, false, err);
+	r = reader_add_file(builder, path, false, err);
 	if (r == 0)
 		r = add_drop_ins(builder, path, err);
 	if (r < 0)
 		return r;
+	add_named_file(builder);
 	check_profile(builder);
 	report_sort(report);
 	if (builder->is_out_of_memory)

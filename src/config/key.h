@@ -5,24 +5,13 @@
 #define ADIT_CONFIG_KEY_H
 
 #include "config/lexer.h"
+#include "config/section.h"
 #include "config/value.h"
 
 struct builder;
 struct item;
 
-enum section {
-	SECTION_INTERFACE,
-	SECTION_PEER,
-	SECTION_NAMESPACE,
-	SECTION_NAT,
-	SECTION_LAN,
-	SECTION_TUNNEL,
-	SECTIONS,
-};
-
 enum {
-	KEYS_MAX = 64, /* rows of the table at most */
-
 	KEY_COMMAS = 1 << 0,  /* a list: items between commas, none of them empty */
 	KEY_WORDS = 1 << 1,   /* a list: items between commas or blanks, as wg-quick(8) splits */
 	KEY_LAST = 1 << 2,    /* given twice the last wins, with a warning; else an error */
