@@ -1,5 +1,6 @@
 #include "supervise/prepare.h"
 
+#include "apply/observe.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -75,37 +76,34 @@ static int resolve_peers(struct profile *profile, uint64_t timeout_ns, struct er
 	return 0;
 }
 
-/* The smallest of the paths to the endpoints, in bytes; 0: none is known. */
-static uint32_t find_path_mtu(const struct profile *profile)
+/* Of the machine, with the smallest of the paths to the endpoints. */
+static struct plan_environment observe(const struct profile *profile)
 {
+	const union endpoint nowhere = {.any.sa_family = AF_UNSPEC};
 	AUTO(nlsock) struct nlsock *nl = NULL;
-	uint32_t smallest = 0;
+	struct plan_environment environment = {.ping_gid = getegid()};
 
 	if (nlsock_open(&nl, NULL) < 0)
-		return 0;
+		return environment;
+	environment = observe_environment(nl, &nowhere, profile->fwmark);
 	for (size_t i = 0; i < profile->n_peers; i++) {
-		struct route_path path;
+		uint32_t mtu = observe_environment(nl, &profile->peer[i].endpoint, profile->fwmark)
+				       .path_mtu;
 
-		if (!endpoint_is_set(&profile->peer[i].endpoint) ||
-		    route_get(nl, &profile->peer[i].endpoint, profile->fwmark, &path, NULL) < 0)
-			continue;
-		if (smallest == 0 || path.mtu < smallest)
-			smallest = path.mtu;
+		if (mtu != 0 && (environment.path_mtu == 0 || mtu < environment.path_mtu))
+			environment.path_mtu = mtu;
 	}
-	return smallest;
+	return environment;
 }
 
 int prepare_network(struct prepared *prepared, uint64_t timeout_ns, struct error *err)
 {
-	struct plan_environment environment = {
-		.ping_gid = getegid(),
-		.has_ipv6 = access("/proc/sys/net/ipv6", F_OK) == 0,
-	};
+	struct plan_environment environment;
 	int r = resolve_peers(prepared->profile, timeout_ns, err);
 
 	if (r < 0)
 		return r;
-	environment.path_mtu = find_path_mtu(prepared->profile);
+	environment = observe(prepared->profile);
 	return plan_run(prepared->profile, &environment, &prepared->plan, err);
 }
 
