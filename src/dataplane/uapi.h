@@ -32,37 +32,17 @@
 #define ADIT_DATAPLANE_UAPI_H
 
 #include "base/clock.h"
+#include "dataplane/uapi_target.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct health;
 struct uapi;
-struct wg_device;
 
 enum {
 	UAPI_LINE_MAX = 256, /* bytes of a line, its end included */
 	UAPI_MTU_MIN = 576,
-};
-
-/* Facts that are not the device's. */
-struct uapi_facts {
-	uint16_t listen_port; /* host byte order */
-	uint32_t fwmark;      /* 0: off */
-	uint32_t mtu;	      /* bytes of inner packet */
-	const struct health *health;
-};
-
-/* What requests act on.  Each function returns 0 or a negative errno. */
-struct uapi_target {
-	struct wg_device *device;
-	void *context;
-	int (*set_listen_port)(void *context, uint16_t port);
-	int (*set_fwmark)(void *context, uint32_t mark);
-	int (*set_mtu)(void *context, uint32_t mtu);
-	int (*use_sockets)(void *context);
-	void (*read_facts)(void *context, struct uapi_facts *ret);
 };
 
 /* One connection; `target` is borrowed.  NULL: out of memory. */

@@ -4,7 +4,7 @@
 #include "base/bytes.h"
 #include "base/secret.h"
 #include "dataplane/health.h"
-#include "dataplane/uapi.h"
+#include "dataplane/uapi_target.h"
 #include "wireguard/device.h"
 
 #include <inttypes.h>
