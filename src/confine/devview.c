@@ -75,6 +75,17 @@ static void add_terminal(const struct view_host *host, struct view_plan *plan)
 		attach(plan, host->terminal, "/dev/console");
 }
 
+/* Message queues are the IPC namespace's, which --share x11 leaves the host's. */
+static void add_queues(const struct confine_options *options, struct view_plan *plan)
+{
+	if (!options->as_root && !is_folder("/dev/mqueue"))
+		return;
+	if (options->shares & SHARE_X11)
+		add_filesystem(plan, "tmpfs", "/dev/mqueue", VIEW_NO_EXEC | VIEW_READ_ONLY, NULL);
+	else
+		add_filesystem(plan, "mqueue", "/dev/mqueue", VIEW_NO_EXEC, NULL);
+}
+
 void devview_add(const struct view_host *host, struct view_plan *plan)
 {
 	bool is_root = host->options->as_root;
@@ -85,13 +96,7 @@ void devview_add(const struct view_host *host, struct view_plan *plan)
 		add_filesystem(plan, "tmpfs", "/dev/shm", 0, "mode=1777");
 	add_filesystem(plan, "devpts", "/dev/pts", VIEW_NO_EXEC | VIEW_DEVICES,
 		       "newinstance,ptmxmode=0666,mode=620");
-	/* Message queues are the IPC namespace's, which x11 leaves the host's. */
-	if (!(is_root || is_folder("/dev/mqueue")))
-		;
-	else if (host->options->shares & SHARE_X11)
-		add_filesystem(plan, "tmpfs", "/dev/mqueue", VIEW_NO_EXEC | VIEW_READ_ONLY, NULL);
-	else
-		add_filesystem(plan, "mqueue", "/dev/mqueue", VIEW_NO_EXEC, NULL);
+	add_queues(host->options, plan);
 	if (!is_root && is_folder("/dev/net"))
 		add_filesystem(plan, "tmpfs", "/dev/net", VIEW_NO_EXEC | VIEW_READ_ONLY,
 			       "mode=755");
