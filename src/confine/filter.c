@@ -57,13 +57,15 @@ static bool is_allowed(int family)
 static int refuse_families(scmp_filter_ctx filter, int call)
 {
 	uint32_t act = SCMP_ACT_ERRNO(EAFNOSUPPORT);
-	int last = AF_ALG;
-	int r = seccomp_rule_add(filter, act, call, 1, SCMP_A0(SCMP_CMP_GT, (scmp_datum_t)last));
+	struct scmp_arg_cmp above = {.arg = 0, .op = SCMP_CMP_GT, .datum_a = AF_ALG};
+	int r = seccomp_rule_add_array(filter, act, call, 1, &above);
 
-	for (int family = 1; r == 0 && family < last; family++)
-		if (!is_allowed(family))
-			r = seccomp_rule_add(filter, act, call, 1,
-					     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family));
+	for (unsigned int family = 1; r == 0 && family < AF_ALG; family++) {
+		struct scmp_arg_cmp equal = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = family};
+
+		if (!is_allowed((int)family))
+			r = seccomp_rule_add_array(filter, act, call, 1, &equal);
+	}
 	return r;
 }
 

@@ -34,25 +34,6 @@ static int setup(void **state)
 	return -1;
 }
 
-static void collect(void *context, const char *path, size_t len)
-{
-	char *all = context;
-
-	(void)snprintf(all + strlen(all), 256 - strlen(all), "[%.*s]", (int)len, path);
-}
-
-static void test_bound_paths_are_found_and_nothing_else(void **state)
-{
-	char all[256] = "";
-
-	(void)state;
-	sockets_each_path(HEADER LINE " /run/a\n" LINE "\n" LINE " @abstract\n" LINE
-				      " /with a blank \n" LINE " relative\n"
-				      "garbage /not/this\n" LINE " /last",
-			  collect, all);
-	assert_string_equal(all, "[/run/a][/with a blank ][/last]");
-}
-
 static struct view_plan *cover(const char *names, const struct confine_options *options)
 {
 	char text[2048];
@@ -138,7 +119,8 @@ static void test_what_is_shared_stays_alive(void **state)
 	(void)snprintf(text, sizeof(text), HEADER LINE " %s/shared\n", home);
 	view_add(plan, &(struct view_step){.kind = VIEW_ATTACH,
 					   .source = folder_path("shared"),
-					   .target = folder_path("shared")});
+					   .target = folder_path("shared"),
+					   .flags = VIEW_SHARED});
 	assert_int_equal(sockets_add_covers(&host, plan, &err), 0);
 	assert_int_equal(count_covers(plan, folder_path("shared")), 0);
 	assert_int_equal(count_covers(plan, folder_path("other")), 1);
@@ -171,7 +153,6 @@ static void test_too_many_folders_are_an_error_and_not_a_gap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bound_paths_are_found_and_nothing_else),
 		TEST(test_every_socket_of_a_folder_is_covered),
 		TEST(test_a_folder_is_looked_at_once_whatever_its_name),
 		cmocka_unit_test(test_trees_with_views_of_their_own_are_passed_over),
