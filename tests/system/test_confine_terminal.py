@@ -27,7 +27,7 @@ def terminal():
 def test_ctrl_c_reaches_the_command_and_ends_it(terminal):
     terminal.line("$t sh -c 'echo started; sleep 60'; echo status=$?")
     terminal.expect("\r\nstarted")
-    terminal.type(CTRL_C)
+    terminal.press(CTRL_C)
     assert terminal.expect(r"status=(\d+)")[1] == "130"
 
 
@@ -35,7 +35,7 @@ def test_ctrl_c_is_the_commands_own_to_handle(terminal):
     terminal.line("$t sh -c 'trap \"echo caught; exit 3\" INT; echo started; while :; do sleep 0.1; done'; "
                   "echo status=$?")
     terminal.expect("\r\nstarted")
-    terminal.type(CTRL_C)
+    terminal.press(CTRL_C)
     terminal.expect("caught")
     assert terminal.expect(r"status=(\d+)")[1] == "3"
 
@@ -44,7 +44,7 @@ def test_ctrl_z_and_fg(terminal):
     terminal.line("$t sh -c 'echo started; i=0; while [ $i -lt 30 ]; do sleep 0.1; i=$((i+1)); done; echo finished'; "
                   "echo status=$?")
     terminal.expect("\r\nstarted")
-    terminal.type(CTRL_Z)
+    terminal.press(CTRL_Z)
     terminal.expect("Stopped")
     terminal.line("jobs; echo again")
     terminal.expect("\r\nagain")
@@ -57,7 +57,7 @@ def test_an_interactive_shell_inside_suspends_and_comes_back(terminal):
     terminal.expect("\r\nlab> ")
     terminal.line("sleep 60")
     terminal.rest(0.3)
-    terminal.type(CTRL_Z)
+    terminal.press(CTRL_Z)
     terminal.expect("Stopped")
     terminal.line("suspend -f")
     terminal.expect(r"Stopped.*\r\n")

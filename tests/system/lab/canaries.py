@@ -66,6 +66,8 @@ class UnixCanary:
         sock.settimeout(0.1)
         if not place.startswith("@"):
             _make_parents(place)
+            if os.path.lexists(place):  # of a program that did not clean up
+                os.unlink(place)
         sock.bind(_address(place))
         if not place.startswith("@"):
             os.chmod(place, 0o666)

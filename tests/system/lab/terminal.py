@@ -3,7 +3,9 @@
 import fcntl
 import os
 import re
+import secrets
 import select
+import signal
 import struct
 import termios
 import time
@@ -11,17 +13,20 @@ import time
 from lab import HOME, adit
 
 PROMPT = "lab> "
+MOMENT = 0.15  # seconds
+PATIENCE = 3  # seconds after hanging up
 CTRL_C, CTRL_Z, CTRL_BACKSLASH = "\x03", "\x1a", "\x1c"
 
 
 class Terminal:
-    """`type` sends keys, `expect` waits for text after what was read before."""
+    """`type` and `press` send keys, `expect` waits for text after what was read before."""
 
     def __init__(self, netns, rows=24, columns=80, env=None):
         self.output = ""
         self._read = 0
         argv = netns.command(adit.as_user(["bash", "--norc", "--noprofile", "-i"]))
-        environ = adit.environment(PS1=PROMPT, HISTFILE=None, **(env or {}))
+        self.mark = secrets.token_hex(8)
+        environ = adit.environment(PS1=PROMPT, **{adit.MARK: self.mark}, **(env or {}))
         pid, self.fd = os.forkpty()
         if pid == 0:
             os.chdir(HOME)
@@ -35,6 +40,15 @@ class Terminal:
 
     def type(self, keys):
         os.write(self.fd, keys.encode())
+
+    def press(self, key):
+        """A key that sends a signal, a person's moment later.
+
+        A shell that is just starting a program has vfork()ed: Ctrl-Z then stops
+        the child and leaves the shell waiting for it, with or without adit.
+        """
+        time.sleep(MOMENT)
+        self.type(key)
 
     def line(self, text):
         self.type(text + "\n")
@@ -81,12 +95,18 @@ class Terminal:
             os.close(self.fd)
             self.fd = None
 
+    def processes(self):
+        """What was started here and lives, the shell too."""
+        return [pid for pid in adit.marked(self.mark) if adit.is_alive(pid)]
+
     def close(self):
+        """Hangs up and waits until all is gone; what stays is ended."""
         self.hang_up()
-        try:
-            os.kill(self.pid, 9)
-        except ProcessLookupError:
-            pass
+        deadline = time.monotonic() + PATIENCE
+        while self.processes() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
 
     def __enter__(self):
