@@ -58,6 +58,16 @@ static void test_text_that_does_not_fit_is_not_cut_in_silence(void **state)
 	free(large);
 }
 
+static void test_what_is_attached_at_its_own_place_is_known(void **state)
+{
+	(void)state;
+	view_add(plan, &(struct view_step){.kind = VIEW_ATTACH, .source = "/a", .target = "/a"});
+	view_add(plan, &(struct view_step){.kind = VIEW_ATTACH, .source = "/b", .target = "/c"});
+	assert_true(view_is_attached(plan, "/a/x"));
+	assert_false(view_is_attached(plan, "/ab"));
+	assert_false(view_is_attached(plan, "/b") || view_is_attached(plan, "/c"));
+}
+
 static void test_what_is_shared_is_known(void **state)
 {
 	(void)state;
@@ -265,6 +275,7 @@ int main(void)
 		TEST(test_a_plan_keeps_copies_of_what_it_is_given),
 		TEST(test_a_plan_that_is_full_is_not_carried_out),
 		TEST(test_text_that_does_not_fit_is_not_cut_in_silence),
+		TEST(test_what_is_attached_at_its_own_place_is_known),
 		TEST(test_what_is_shared_is_known),
 		TEST(test_each_kind_does_its_work),
 		TEST(test_sources_are_taken_before_anything_hides_them),
