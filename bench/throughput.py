@@ -12,6 +12,7 @@ within a run: the machine's speed drifts.
 import argparse
 import json
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -39,8 +40,11 @@ def programs():
 def iperf(cable, flows, seconds, *more):
     """(Gbit/s, bytes) as the receiver counts."""
     out = cable.left.inner.run("iperf3", "-J", "-c", cable.right.inside(), "-P", flows, "-t",
-                               seconds, "-O", 1, *more, timeout=seconds + 20).stdout
-    end = json.loads(out)["end"]["sum_received"]
+                               seconds, "-O", 1, *more, timeout=seconds + 20, check=False).stdout
+    report = json.loads(out)
+    if "error" in report:
+        raise RuntimeError(f"iperf3: {report['error']}")
+    end = report["end"]["sum_received"]
     return end["bits_per_second"] / 1e9, end["bytes"]
 
 
@@ -103,10 +107,14 @@ def main():
     print_row("", COLUMNS)
     for _ in range(args.rounds):
         for name, program in chosen:
-            results[name].append(measure(program, args.seconds))
+            try:
+                results[name].append(measure(program, args.seconds))
+            except (RuntimeError, subprocess.SubprocessError) as failure:
+                print(f"{name}: left out: {failure}", flush=True)
+                continue
             print_row(name, [f"{results[name][-1][column]:.3f}" for column in COLUMNS])
     medians = {name: {column: statistics.median(row[column] for row in rows)
-                      for column in COLUMNS} for name, rows in results.items()}
+                      for column in COLUMNS} for name, rows in results.items() if rows}
     print("\nmedians")
     print_row("", [f"{column}" for column in COLUMNS])
     for name, row in medians.items():

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
@@ -84,8 +85,9 @@ static int check_ids(pid_t parent)
 	uid_t effective;
 	uid_t saved;
 	int signal_number = 0;
+	const gid_t group = 12;
 
-	if (drop(parent, 65534) < 0)
+	if (setgroups(1, &group) < 0 || drop(parent, 65534) < 0)
 		return 1;
 	if (getresuid(&real, &effective, &saved) < 0 || real != 65534 || effective != 65534 ||
 	    saved != 65534)
