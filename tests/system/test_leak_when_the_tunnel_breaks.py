@@ -108,6 +108,25 @@ def test_nothing_leaks_when_a_second_link_appears_on_the_host(net):
         scene.verdict()
 
 
+def test_nothing_leaks_when_the_lan_gives_the_host_better_routes(net):
+    """TunnelVision (CVE-2024-3661): DHCP option 121 sends the world to a machine of the LAN."""
+    with Scene(net) as scene:
+        net.host.ip(f"route add 198.18.0.0/24 via {internet.LAN}\n"
+                    f"route add 10.66.0.0/16 via {internet.LAN}\n"
+                    f"route add 2001:db8:18::/64 via {internet.LAN6}\n")
+        scene.wait_until_online()
+        scene.wait(0.5)
+        scene.verdict()
+
+
+def test_nothing_leaks_when_the_host_forwards(net):
+    """As with docker or libvirt on it: nothing inside has a way to the host to be forwarded."""
+    net.host.sysctl(net__ipv4__ip_forward=1, net__ipv6__conf__all__forwarding=1)
+    with Scene(net) as scene:
+        scene.wait(0.5)
+        scene.verdict()
+
+
 def test_nothing_leaks_when_the_hosts_firewall_forbids_and_allows(net):
     with Scene(net) as scene:
         net.host.nft("table inet fw {\nchain out {\ntype filter hook output priority 0\n"

@@ -50,6 +50,18 @@ def test_no_secret_is_in_environment_or_arguments(shared_net, conf):
                     assert key not in f.read()
 
 
+def test_data_plane_and_process_1_cannot_be_read_by_the_same_user_outside(shared_net, conf):
+    """The session keys are in the one, the way into the namespaces is the other."""
+    with adit.start(shared_net, conf, "sleep", "60") as run:
+        run.wait_for_command()
+        protected = [pid for pid in run.adits() if pid != run.pid]
+        assert len(protected) >= 2
+        for pid in protected:
+            peek = adit.as_user(["cat", f"/proc/{pid}/maps", f"/proc/{pid}/environ"])
+            done = shared_net.host.run(*peek, check=False)
+            assert done.stdout == "" and done.stderr.count("Permission denied") == 2, pid
+
+
 NETWORK_CHANGES = [
     ["ip", "link", "set", "lo", "down"],
     ["ip", "link", "add", "d0", "type", "dummy"],

@@ -65,6 +65,23 @@ def test_program_that_only_sounds_alike_runs(shared_net, conf):
     assert adit.output(shared_net, conf, path) == "ran\n"
 
 
+def test_browser_that_runs_outside_with_the_profile_is_refused(shared_net, conf):
+    """It would be handed the page, and show it from outside."""
+    pretend("chromium")
+    os.makedirs(f"{HOME}/.config/chromium", exist_ok=True)
+    lock = f"{HOME}/.config/chromium/SingletonLock"
+    with shared_net.host.popen("sleep", "60") as outside:
+        os.symlink(f"host-{outside.pid}", lock)
+        try:
+            status, out, err = adit.run(shared_net, conf, "chromium", env=first_in_path())
+            assert (status, out) == (125, "") and "chromium" in err and "outside" in err, err
+        finally:
+            outside.kill()
+            outside.wait()
+    assert adit.run(shared_net, conf, "chromium", env=first_in_path())[:2] == (0, "ran\n")
+    os.unlink(lock)
+
+
 def no_user_namespaces(*command):
     """As in a container, or with Debian's switch: none can be made."""
     return ["unshare", "-U", "--map-current-user", "--keep-caps", "sh", "-c",

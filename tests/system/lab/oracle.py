@@ -34,7 +34,8 @@ FULL = 1200  # bytes inside: such a packet may be as large as the MTU, and is th
 ND_ROUTER_SOLICIT, ND_SOLICIT, ND_ADVERT, MLD2_REPORT = 133, 135, 136, 143
 # Groups that a host joins for its addresses and its being a node: RFC 4291 2.7.1.
 OWN_GROUPS = [ipaddress.ip_network("ff02::1:ff00:0/104"), ipaddress.ip_network("ff02::1/128"),
-              ipaddress.ip_network("ff02::2/128"), ipaddress.ip_network("ff02::6a/128")]
+              ipaddress.ip_network("ff02::2/128"), ipaddress.ip_network("ff02::6a/128"),
+              ipaddress.ip_network("ff05::2/128")]
 CANARY = b"a canary that the oracle must see"
 SETTLE = 0.1  # seconds for packets under way
 CATCH = 3  # seconds within which a canary must be in the capture

@@ -181,15 +181,6 @@ class WireguardGo(Provider):
         return ["wireguard-go", "-f", self.link], {"LOG_LEVEL": "error"}
 
 
-class AditDevice(Provider):
-    """adit's own data plane in the server's role."""
-
-    def command(self):
-        from lab.adit import binary
-
-        return [binary(), "device", self.link], {}
-
-
 class Impostor:
     """Stands at the provider's port and answers every datagram with something wrong.
 
