@@ -30,7 +30,17 @@ def pytest_cmdline_main(config):
                          cwd=config.invocation_params.dir)
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="also the tests of the long campaign")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: only with --long")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.option.long:
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
     if not sandbox.is_inside():
         for item in items:
             item.add_marker(pytest.mark.skip(reason="the sandbox is made by root"))
