@@ -184,10 +184,14 @@ class Cable:
                       f"address add {side.inside(6)}/64 dev wg0 nodad\n"
                       f"link set wg0 mtu {self.settings.mtu} up\n")
 
-    def ping(self, family=4, count=3, size=56, *more):
-        """Packets lost of `count`, from left to right."""
-        out = self.left.inner.run("ping", f"-{family}", "-c", count, "-i", "0.02", "-W", "2", "-s", size,
-                                  *more, self.right.inside(family), check=False).stdout
+    def ping(self, family=4, count=3, size=56):
+        """How many of `count` answers are missing after two seconds, from left to right.
+
+        ping -W alone waits for no more than two round trips after the last
+        request, which a busy machine may take for a loss.
+        """
+        out = self.left.inner.run("ping", f"-{family}", "-c", count, "-w", "2", "-i", "0.02", "-s",
+                                  size, self.right.inside(family), check=False).stdout
         received = [line for line in out.splitlines() if "received" in line]
         return count - int(received[0].split(",")[1].split()[0]) if received else count
 
