@@ -41,7 +41,7 @@ def test_ctrl_c_is_the_commands_own_to_handle(terminal):
 
 
 def test_ctrl_z_and_fg(terminal):
-    terminal.line("$t sh -c 'echo started; i=0; while [ $i -lt 30 ]; do sleep 0.1; i=$((i+1)); done; echo finished'; "
+    terminal.line("$t sh -c 'echo started; i=0; while [ $i -lt 8 ]; do sleep 0.1; i=$((i+1)); done; echo finished'; "
                   "echo status=$?")
     terminal.expect("\r\nstarted")
     terminal.press(CTRL_Z)
@@ -53,12 +53,13 @@ def test_ctrl_z_and_fg(terminal):
 
 
 def test_an_interactive_shell_inside_suspends_and_comes_back(terminal):
-    terminal.line("$t bash --norc --noprofile -i; echo status=$?")
-    terminal.expect("\r\nlab> ")
-    terminal.line("sleep 60")
-    terminal.rest(0.3)
+    terminal.line("PS1='in> ' $t bash --norc --noprofile -i; echo status=$?")
+    terminal.expect("\r\nin> ", timeout=30)
+    terminal.line("sh -c 'echo running; exec sleep 60'")
+    terminal.expect("\r\nrunning")
     terminal.press(CTRL_Z)
     terminal.expect("Stopped")
+    terminal.expect("in> ")
     terminal.line("suspend -f")
     terminal.expect(r"Stopped.*\r\n")
     terminal.expect("lab> ")
