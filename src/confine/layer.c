@@ -4,6 +4,8 @@
 #include "confine/view.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,20 +290,55 @@ static void add_base(const struct layer *layer, mode_t mode)
 				 .content = view_format(layer->plan, "mode=%o", mode & 07777)});
 }
 
-void layer_add(const struct layer *layer)
+static void add(const struct layer *layer, mode_t mode)
 {
-	struct stat status;
-
-	if (lstat(layer->path, &status) < 0 || !S_ISDIR(status.st_mode))
-		return; /* absent, or a link into a tree that has its own view */
 	if (!has_mounts_inside(layer->mounts, layer->path)) {
-		overlay(layer, layer->path, status.st_mode);
+		overlay(layer, layer->path, mode);
 		return;
 	}
-	add_base(layer, status.st_mode);
+	add_base(layer, mode);
 	add_extras(layer, layer->path);
 	split(layer, layer->path);
 	if (!layer->store)
 		view_add(layer->plan,
 			 &(struct view_step){.kind = VIEW_SEAL, .target = layer->path});
+}
+
+/* Where the tree really is: a link may lead to one that has its own view, or out
+ * of them all (/tmp on another disk).
+ */
+static void add_target(const struct layer *layer)
+{
+	static const char *const own[] = {"/etc", "/run", "/tmp", "/var/tmp"};
+	struct layer real = *layer;
+	char path[PATH_MAX];
+	struct stat status;
+
+	if (!realpath(layer->path, path)) {
+		if (errno != ENOENT)
+			view_fail(layer->plan, layer->path, errno);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+		if (mounts_is_below(path, own[i]) && strcmp(own[i], layer->path) != 0)
+			return;
+	if (stat(path, &status) < 0)
+		view_fail(layer->plan, path, errno);
+	real.path = path;
+	if (S_ISDIR(status.st_mode))
+		add(&real, status.st_mode);
+}
+
+void layer_add(const struct layer *layer)
+{
+	struct stat status;
+
+	if (lstat(layer->path, &status) == 0) {
+		if (S_ISLNK(status.st_mode))
+			add_target(layer);
+		else if (S_ISDIR(status.st_mode))
+			add(layer, status.st_mode);
+	} else if (errno != ENOENT) {
+		view_fail(layer->plan, layer->path, errno);
+	}
 }

@@ -52,7 +52,8 @@ static void cover(struct folders *folders, const char *folder, const char *name)
 	const char *path = view_format(folders->plan, "%s/%s", folder, name);
 
 	/* What we may not write to we cannot connect to; what is shared stays. */
-	if (access(path, W_OK) < 0 || view_is_shared(folders->plan, path))
+	if (view_is_shared(folders->plan, path) ||
+	    (access(path, W_OK) < 0 && (errno == EACCES || errno == ENOENT)))
 		return;
 	view_add(folders->plan, &(struct view_step){.kind = VIEW_BIND,
 						    .source = dead_socket,
@@ -71,6 +72,15 @@ static bool is_socket(const char *folder, const struct dirent *found)
 	return lstat(path, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
+/* A place that is gone or shut is so for connect(2), too; but what we lack
+ * ourselves, the command might have.
+ */
+static void look_failed(struct folders *folders, const char *path)
+{
+	if (errno == ENOMEM || errno == EMFILE || errno == ENFILE)
+		view_fail(folders->plan, path, errno);
+}
+
 /* False when it may be entered but not listed: then only the name that was bound
  * is known.
  */
@@ -81,12 +91,15 @@ static bool cover_folder(struct folders *folders, const char *folder, const char
 	struct dirent *found;
 
 	if (!dir) {
+		look_failed(folders, folder);
 		cover(folders, prefix, bound);
 		return false;
 	}
-	while ((found = readdir(dir)))
+	for (errno = 0; (found = readdir(dir)); errno = 0)
 		if (is_socket(prefix, found))
 			cover(folders, prefix, found->d_name);
+	if (errno != 0)
+		view_fail(folders->plan, folder, errno);
 	(void)closedir(dir);
 	return true;
 }
@@ -130,10 +143,12 @@ static void look_at(void *context, const char *name, size_t len)
 	slash = strrchr(bound, '/');
 	*slash = '\0';
 	folders->bound = slash + 1;
-	if (is_dead_tree(folders, bound) && !mounts_is_below(bound, "/var/run"))
+	if (is_dead_tree(folders, bound) && !mounts_is_below(bound, "/var/run")) {
 		(void)snprintf(folder, sizeof(folder), "%s", bound);
-	else if (!realpath(*bound ? bound : "/", folder))
-		return; /* gone, or not for us */
+	} else if (!realpath(*bound ? bound : "/", folder)) {
+		look_failed(folders, bound); /* or gone, or not for us */
+		return;
+	}
 	look_into(folders, folder);
 	mounts_each_alias(&folders->host->mounts, folder, look_into, folders);
 }

@@ -50,14 +50,16 @@ static int each_process(void (*each)(struct tables *tables, const char *pid), st
 {
 	DIR *dir = opendir("/proc");
 	struct dirent *found;
+	int r;
 
 	if (!dir)
 		return -errno;
-	while ((found = readdir(dir)))
+	for (errno = 0; (found = readdir(dir)); errno = 0)
 		if (isdigit((unsigned char)found->d_name[0]))
 			each(tables, found->d_name);
+	r = -errno;
 	(void)closedir(dir);
-	return 0;
+	return r;
 }
 
 static bool is_new(struct tables *tables, ino_t inode)

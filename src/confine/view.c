@@ -65,6 +65,13 @@ void view_add(struct view_plan *plan, const struct view_step *step)
 	to->fd = -1;
 }
 
+void view_fail(struct view_plan *plan, const char *path, int code)
+{
+	if (plan->failure == 0)
+		plan->unseen = keep(plan, path);
+	plan->failure = -code;
+}
+
 static bool is_attached(const struct view_plan *plan, const char *path, unsigned int flags)
 {
 	for (size_t i = 0; i < plan->n_steps; i++) {
@@ -270,6 +277,8 @@ int view_apply(struct view_plan *plan, struct error *err)
 {
 	int r;
 
+	if (plan->failure < 0)
+		return error_errno(err, -plan->failure, "cannot look at '%s'", plan->unseen);
 	if (plan->is_full)
 		return error_set(err, E2BIG, "too many mounts, sockets or shares for one view");
 	/* What the host mounts from now on does not show, nor the other way round. */

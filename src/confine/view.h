@@ -68,8 +68,10 @@ struct view_plan {
 	size_t n_steps;
 	char text[VIEW_TEXT_MAX];
 	size_t text_len;
-	bool is_full;	   /* a step did not fit: view_apply() refuses */
-	bool used_instead; /* after view_apply(): by a writable VIEW_INSTEAD step */
+	bool is_full;	    /* a step did not fit: view_apply() refuses */
+	int failure;	    /* 0, or the -errno of view_fail(): view_apply() refuses */
+	const char *unseen; /* with it: the path */
+	bool used_instead;  /* after view_apply(): by a writable VIEW_INSTEAD step */
 };
 
 struct view_plan *view_new(void); /* NULL: out of memory */
@@ -80,6 +82,11 @@ void view_add(struct view_plan *plan, const struct view_step *step);
 /* A path or option made for a step: lives as long as the plan. */
 const char *view_format(struct view_plan *plan, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* What lies at `path` of the host's could not be looked at, so the plan cannot
+ * hide it.
+ */
+void view_fail(struct view_plan *plan, const char *path, int code);
 
 /* The host's own mount of `path` is attached at its own place, so what lies in
  * it is as alive as outside.

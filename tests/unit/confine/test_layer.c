@@ -257,6 +257,48 @@ static void test_a_tree_that_is_no_folder_is_left_alone(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static bool has_target(const char *path)
+{
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (strcmp(plan->step[i].target, path) == 0)
+			return true;
+	return false;
+}
+
+static void test_link_out_of_the_views_is_followed_and_into_one_not(void **state)
+{
+	char link[128];
+	const struct layer layer = {.plan = plan, .mounts = &mounts, .path = link};
+
+	(void)state;
+	(void)snprintf(link, sizeof(link), "%s/elsewhere", folder);
+	assert_int_equal(symlink("/usr", link), 0);
+	layer_add(&layer);
+	assert_true(has_target("/usr"));
+	plan->n_steps = 0;
+	(void)snprintf(link, sizeof(link), "%s/own", folder);
+	assert_int_equal(symlink("/etc", link), 0);
+	layer_add(&layer);
+	(void)snprintf(link, sizeof(link), "%s/dangling", folder);
+	assert_int_equal(symlink("nothing", link), 0);
+	layer_add(&layer);
+	assert_int_equal(plan->n_steps, 0);
+	assert_int_equal(plan->failure, 0);
+}
+
+static void test_tree_that_cannot_be_looked_at_is_a_failure(void **state)
+{
+	const struct layer layer = {.plan = plan, .mounts = &mounts, .path = "tree/file/x"};
+
+	(void)state;
+	assert_int_equal(chdir(folder), 0);
+	layer_add(&layer);
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(plan->failure, -ENOTDIR);
+	assert_int_equal(view_apply(plan, &err), -ENOTDIR);
+	assert_string_equal(err.what, "cannot look at 'tree/file/x': Not a directory");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +309,8 @@ int main(void)
 		TEST(test_windows_into_the_kernel_do_not_show),
 		TEST(test_a_real_file_system_is_attached_as_it_is),
 		TEST(test_a_tree_that_is_no_folder_is_left_alone),
+		TEST(test_link_out_of_the_views_is_followed_and_into_one_not),
+		TEST(test_tree_that_cannot_be_looked_at_is_a_failure),
 	};
 
 	return cmocka_run_group_tests_name("confine/layer", tests, NULL, NULL);
