@@ -116,10 +116,10 @@ static void test_other_mounts_of_a_folder_are_its_aliases(void **state)
 		const char *path;
 		const char *aliases;
 	} cases[] = {
-		{"/home/u/x", "/sysroot/var/home/u/x;/srv/u/x;"},
-		{"/home", "/sysroot/var/home;"},
-		{"/srv/u", "/sysroot/var/home/u;/home/u;"},
-		{"/sysroot/var/home/u", "/home/u;/srv/u;"},
+		{"/people/u/x", "/sysroot/var/people/u/x;/srv/u/x;"},
+		{"/people", "/sysroot/var/people;"},
+		{"/srv/u", "/sysroot/var/people/u;/people/u;"},
+		{"/sysroot/var/people/u", "/people/u;/srv/u;"},
 		{"/sysroot/var", ""}, /* a folder that holds the shown part is not shown */
 		{"/run/x", ""},	      /* on another device */
 		{"/", ""},
@@ -129,8 +129,8 @@ static void test_other_mounts_of_a_folder_are_its_aliases(void **state)
 	(void)state;
 	assert_int_equal(parse("1 0 0:9 / / rw - overlay o rw\n"
 			       "2 1 8:1 / /sysroot rw - ext4 /dev/sda1 rw\n"
-			       "3 1 8:1 /var/home /home rw - ext4 /dev/sda1 rw\n"
-			       "4 1 8:1 /var/home/u /srv/u rw - ext4 /dev/sda1 rw\n"
+			       "3 1 8:1 /var/people /people rw - ext4 /dev/sda1 rw\n"
+			       "4 1 8:1 /var/people/u /srv/u rw - ext4 /dev/sda1 rw\n"
 			       "5 1 0:7 / /run rw - tmpfs tmpfs rw\n",
 			       &list),
 			 0);
