@@ -1,7 +1,6 @@
 """adit's data plane and wireguard-go understand each other: families, MTUs, roles, all kinds of packets."""
 
 import hashlib
-import os
 import secrets
 import socket
 import threading
@@ -10,14 +9,15 @@ import time
 import pytest
 from lab import dataplane
 from lab.dataplane import Adit, Cable, Settings, go
-from lab.provider import _wg
+from lab.provider import wg
 
 PACKAGED, NEWEST = dataplane.packaged_wireguard_go(), dataplane.newest_wireguard_go()
 OTHERS = [
     pytest.param(go(PACKAGED), id="packaged",
                  marks=pytest.mark.skipif(not PACKAGED, reason="wireguard-go is not installed")),
     pytest.param(go(NEWEST), id="newest",
-                 marks=pytest.mark.skipif(not NEWEST, reason="run bench/get-wireguard-go.sh")),
+                 marks=[] if NEWEST else [pytest.mark.long,
+                                          pytest.mark.skip(reason="run bench/get-wireguard-go.sh")]),
     pytest.param(Adit, id="adit"),
 ]
 
@@ -135,7 +135,7 @@ def test_adit_answers_where_the_other_begins(make_cable, other):
 @pytest.mark.parametrize("other", OTHERS)
 def test_preshared_key(make_cable, other, adit_begins):
     sides = (Adit, other) if adit_begins else (other, Adit)
-    cable = make_cable(*sides, preshared=_wg("genpsk"))
+    cable = make_cable(*sides, preshared=wg("genpsk"))
     check_tcp(cable, 6)
 
 
@@ -195,7 +195,7 @@ def test_nothing_wakes_an_idle_tunnel(make_cable):
     assert switches() == before
 
 
-@pytest.mark.skipif(not os.environ.get("ADIT_TESTS_LONG"), reason="takes 150 s: ADIT_TESTS_LONG=1")
+@pytest.mark.long
 @pytest.mark.parametrize("other", OTHERS)
 def test_a_session_is_renewed_without_a_gap(make_cable, other):
     """Whitepaper 6.2: the initiator renews after 120 s of traffic."""

@@ -53,7 +53,7 @@ class UnixCanary:
     def __init__(self, netns, place):
         self.place = place
         self.visits, self.from_host = [], []
-        self._ours = {netns.call(_network_of, "thread-self"), _network_of("self")}
+        self._ours = {netns.id(), _network_of("self")}
         self._netns = netns
         self._stop = threading.Event()
         self._sock = netns.call(self._open, place)

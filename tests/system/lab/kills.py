@@ -9,8 +9,8 @@ from lab import adit
 from lab.oracle import Oracle
 from lab.traffic import Traffic
 
-START_UP = 0.5  # seconds within which the kill falls; the command runs after about a tenth
-AFTERWARDS = 0.25
+AFTERWARDS = 0.25  # seconds that a run is watched after the kill
+SPAN = 2  # the kill falls within this many times of a whole start-up, traffic included
 
 
 @dataclass
@@ -36,22 +36,30 @@ def _kill_one(run, chance):
     return len(victims)
 
 
-def _is_free(run, pid, host):
+def _is_free(run, pid, net):
     """A command on the host's network; what adit starts there itself has adit's file."""
     try:
-        return run.netns_of(pid) == host and adit.command_line(pid)[:1] == run.command[:1]
+        return run.netns_of(pid) == net.host.id() and adit.command_line(pid)[:1] == run.command[:1]
     except OSError:
         return False
 
 
-def _once(net, conf, chance, results, host):
+def _measure_start_up(net, conf):
+    """Seconds from adit's start until its command has offered traffic."""
+    traffic = Traffic()
+    with adit.start(net, conf, *traffic.command) as run:
+        traffic.wait_for("attempts")
+        return time.monotonic() - run.started
+
+
+def _once(net, conf, chance, results, span):
     traffic = Traffic()
     with adit.start(net, conf, *traffic.command, options=["--wait", "5"]) as run:
-        time.sleep(chance.uniform(0, START_UP))
+        time.sleep(chance.uniform(0, span))
         number = _kill_one(run, chance)
         time.sleep(AFTERWARDS)
         processes = run.processes()
-        results.free += [pid for pid in processes if _is_free(run, pid, host)]
+        results.free += [pid for pid in processes if _is_free(run, pid, net)]
         if run.process.poll() is not None:
             results.left += [pid for pid in processes if adit.is_alive(pid)]
     results.runs += 1
@@ -65,11 +73,11 @@ def kill_at_random_times(net, times, chance, on_progress=lambda results: None):
     """A verdict like Oracle.finish's, over all runs: raises when it would mean nothing."""
     results = Results()
     conf = net.provider.write_conf()
-    host = net.host.call(os.readlink, "/proc/thread-self/ns/net")
     oracle = Oracle(net)
     started = time.monotonic()
+    span = SPAN * _measure_start_up(net, conf)
     for _ in range(times):
-        _once(net, conf, chance, results, host)
+        _once(net, conf, chance, results, span)
         on_progress(results)
     results.leaks = [str(packet) for packet in oracle.leaks()]
     results.packets = {str(kind): n for kind, n in oracle.kinds().items()}

@@ -56,6 +56,10 @@ class Netns:
     def call(self, function, *args):
         return call_in(self.path, function, *args)
 
+    def id(self):
+        """As the links in /proc/PID/ns say it: "net:[NUMBER]"."""
+        return self.call(os.readlink, "/proc/thread-self/ns/net")
+
     def command(self, argv):
         """argv, to be run here; exec keeps the process id."""
         return ["nsenter", f"--net={self.path}", *map(str, argv)]

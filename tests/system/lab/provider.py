@@ -31,7 +31,7 @@ table inet nat {
 """
 
 
-def _wg(*argv, input=None):
+def wg(*argv, input=None):
     return subprocess.run(["wg", *argv], input=input, text=True, check=True,
                           capture_output=True).stdout.strip()
 
@@ -49,10 +49,10 @@ def wait_for_uapi(process, link):
 
 @dataclass
 class Key:
-    private: str = field(default_factory=lambda: _wg("genkey"))
+    private: str = field(default_factory=lambda: wg("genkey"))
 
     def __post_init__(self):
-        self.public = _wg("pubkey", input=self.private)
+        self.public = wg("pubkey", input=self.private)
 
 
 class Provider:
@@ -104,7 +104,7 @@ class Provider:
         if preshared or self.preshared:
             text += f"PresharedKey = {preshared or self.preshared}\n"
         # the address of the peer is its own business: known after its handshake
-        _wg("setconf", self.link, "/dev/stdin", input=text)
+        wg("setconf", self.link, "/dev/stdin", input=text)
 
     def kill(self):
         """As a crash: the device is gone, the machine refuses its port with ICMP."""
@@ -122,12 +122,12 @@ class Provider:
 
     def transfer(self):
         """Bytes (received, sent) of the client's peer, as wg(8) counts."""
-        fields = _wg("show", self.link, "transfer").split()
+        fields = wg("show", self.link, "transfer").split()
         return int(fields[1]), int(fields[2])
 
     def last_handshake(self):
         """Seconds since the epoch; 0: never."""
-        return int(_wg("show", self.link, "latest-handshakes").split()[1])
+        return int(wg("show", self.link, "latest-handshakes").split()[1])
 
     # The ways in which packets do not arrive: each is undone by pass_all().
 

@@ -10,7 +10,6 @@ was put into its network namespace by the lab with root's capabilities, and
 stays there when adit and the command are gone.
 """
 
-import os
 import time
 
 from lab import adit
@@ -33,7 +32,7 @@ class Scene:
         try:
             self.pid = self.run.wait_for_command()
             self.inside = self.run.netns_of(self.pid)
-            self.outside = net.host.call(os.readlink, "/proc/thread-self/ns/net")
+            self.outside = net.host.id()
             assert self.inside != self.outside
             self._injector = self.injected.inject(self.pid)
             if is_online:
