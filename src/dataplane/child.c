@@ -90,6 +90,8 @@ static int start(const struct child_options *options, struct worker **ret, struc
 	struct worker *worker;
 	int r = tun_init(&with.tun, options->tun, err);
 
+	if (r == 0 && options->drops_backlog)
+		tun_discard(&with.tun);
 	if (r == 0)
 		r = fd_set_nonblocking(options->uapi);
 	if (r == 0)

@@ -11,6 +11,7 @@
 #include "dataplane/sandbox.h"
 #include "dataplane/udp.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct child_options {
@@ -18,7 +19,8 @@ struct child_options {
 	int uapi;   /* a stream socket: see uapi.h */
 	int events; /* an eventfd: see worker.h */
 	struct udp_sockets sockets;
-	uint32_t mtu; /* bytes of inner packet */
+	uint32_t mtu;	    /* bytes of inner packet */
+	bool drops_backlog; /* what waits in the TUN is stale: see tun_discard() */
 	struct sandbox_options sandbox;
 };
 

@@ -36,6 +36,16 @@ ssize_t tun_read(const struct tun *tun, struct virtio_net_hdr *header, uint8_t *
 	return n < (ssize_t)sizeof(*header) ? -EIO : n - (ssize_t)sizeof(*header);
 }
 
+void tun_discard(const struct tun *tun)
+{
+	struct virtio_net_hdr header;
+	uint8_t start[64]; /* the rest of a frame is cut off */
+
+	for (int i = 0; i < TUN_BACKLOG_MAX; i++)
+		if (tun_read(tun, &header, start, sizeof(start)) <= 0)
+			return;
+}
+
 int tun_write(const struct tun *tun, const struct iovec *iov, int n)
 {
 	return writev(tun->fd, iov, n) < 0 ? -errno : 0;

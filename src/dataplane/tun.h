@@ -19,6 +19,8 @@
 
 struct error;
 
+enum { TUN_BACKLOG_MAX = 1000 };
+
 struct tun {
 	int fd;	      /* borrowed */
 	bool has_uso; /* UDP super-packets, Linux 6.2 and later */
@@ -31,6 +33,11 @@ int tun_init(struct tun *tun, int fd, struct error *err);
  * waits; or -errno: -EIO while the device is down, -EBADFD when it is gone.
  */
 ssize_t tun_read(const struct tun *tun, struct virtio_net_hdr *header, uint8_t *frame, size_t size);
+
+/* Throws away what waits, which is TUN_BACKLOG_MAX frames at the most: a device
+ * keeps 500 while nobody reads, and drops what comes later.
+ */
+void tun_discard(const struct tun *tun);
 
 /* iov[0] is a struct virtio_net_hdr.  0 or -errno. */
 int tun_write(const struct tun *tun, const struct iovec *iov, int n);

@@ -33,8 +33,10 @@ struct tunnel_config {
 	 * in the profile, which has none where a host name stands.
 	 */
 	const union endpoint *endpoint;
-	int tun_fd;	       /* of net/tun.h; the tunnel takes a reference of its own */
-	uint32_t mtu;	       /* bytes of inner packet */
+	int tun_fd;   /* of net/tun.h; the tunnel takes a reference of its own */
+	uint32_t mtu; /* bytes of inner packet */
+	/* Nobody read the device for more than a second: what waits in it is stale. */
+	bool drops_backlog;
 	bool starts_handshake; /* now, with every peer that has an endpoint */
 
 	/* The data plane's user when root opens it; false: the caller's. */

@@ -42,6 +42,7 @@ struct userspace {
 	int events;
 	uint16_t listen_port; /* as asked for: what the sockets were opened with */
 	uint32_t fwmark;
+	bool is_mark_refused;
 };
 
 static struct userspace *from(const struct tunnel *tunnel)
@@ -143,6 +144,7 @@ static int read_stats(struct tunnel *tunnel, struct tunnel_stats *ret, struct er
 		r = reply_parse_stats(reply, reply_len, ret);
 	if (r < 0)
 		return error_errno(err, -r, "cannot read the data plane's counters");
+	ret->is_mark_refused = self->is_mark_refused;
 	return 0;
 }
 
@@ -156,10 +158,12 @@ static int set_config(struct tunnel *tunnel, const struct tunnel_config *config,
 			       profile->fwmark != self->fwmark,
 	};
 	struct tunnel_stats old = {0};
+	bool is_mark_refused;
 	int r = read_stats(tunnel, &old, err);
 
 	if (r == 0 && options.has_sockets)
 		r = udp_open(profile->listen_port, profile->fwmark, &sockets, err);
+	is_mark_refused = sockets.is_mark_refused;
 	options.old = &old;
 	if (r == 0)
 		r = configure(self, config, &options, options.has_sockets ? &sockets : NULL, err);
@@ -167,6 +171,8 @@ static int set_config(struct tunnel *tunnel, const struct tunnel_config *config,
 	tunnel_stats_done(&old);
 	if (r < 0)
 		return r;
+	if (options.has_sockets)
+		self->is_mark_refused = is_mark_refused;
 	self->listen_port = profile->listen_port;
 	self->fwmark = profile->fwmark;
 	return 0;
@@ -245,6 +251,7 @@ static int start_child(struct userspace *self, const struct tunnel_config *confi
 	struct child_options options = {
 		.tun = config->tun_fd,
 		.mtu = config->mtu,
+		.drops_backlog = config->drops_backlog,
 		.sandbox = {.has_ids = config->has_ids,
 			    .uid = config->uid,
 			    .gid = config->gid,
@@ -261,6 +268,7 @@ static int start_child(struct userspace *self, const struct tunnel_config *confi
 	options.events = self->events;
 	if (r == 0)
 		r = start(self, &options);
+	self->is_mark_refused = options.sockets.is_mark_refused;
 	udp_close(&options.sockets);
 	if (r < 0)
 		return error_errno(err, -r, "cannot start the data plane");

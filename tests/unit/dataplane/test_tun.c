@@ -84,6 +84,19 @@ static void test_parts_are_written_as_one_frame(void **state)
 	assert_int_equal(tun_write(&(struct tun){.fd = 99}, iov, 3), -EBADF);
 }
 
+static void test_what_waits_is_thrown_away(void **state)
+{
+	static uint8_t frame[2000];
+	struct virtio_net_hdr header;
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(write(program, frame, sizeof(frame)), sizeof(frame));
+	tun_discard(&tun);
+	assert_int_equal(tun_read(&tun, &header, frame, sizeof(frame)), 0);
+	tun_discard(&(struct tun){.fd = 99});
+}
+
 static void test_what_is_no_device_is_refused(void **state)
 {
 	struct tun other;
@@ -125,6 +138,7 @@ int main(void)
 		TEST(test_nothing_that_waits_is_no_error),
 		TEST(test_less_than_a_header_is_an_error),
 		TEST(test_parts_are_written_as_one_frame),
+		TEST(test_what_waits_is_thrown_away),
 		TEST(test_what_is_no_device_is_refused),
 		TEST(test_a_device_gets_its_offloads_and_does_not_block),
 	};
