@@ -40,6 +40,8 @@ static const struct setting ipv4_settings[] = {
 };
 
 static const struct setting ipv6_settings[] = {
+	/* for "default" and each link, too; the boot parameter ipv6.disable_ipv6 says 1 */
+	{"net/ipv6/conf/all/disable_ipv6", "0"},
 	{"net/ipv6/conf/all/forwarding", "0"},
 	/* No address, route or MTU from anybody's advertisement (RFC 4861, RFC 4862). */
 	{"net/ipv6/conf/default/accept_ra", "0"},

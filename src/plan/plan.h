@@ -30,7 +30,7 @@ struct plan_environment {
 	 * namespace, whose members may ping.
 	 */
 	gid_t ping_gid;
-	bool has_ipv6; /* the kernel speaks it, and it is not disabled */
+	bool has_ipv6; /* the kernel speaks it */
 };
 
 struct plan {

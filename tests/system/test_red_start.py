@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from lab import HOME, adit
+from lab import HOME, adit, internet, provider
 
 WITH_SIGNAL_IGNORED = """
 import os, signal, sys
@@ -52,3 +52,15 @@ def test_file_in_memory_passes_as_standard_input(shared_net, conf):
     os.lseek(fd, 0, os.SEEK_SET)
     assert adit.output(shared_net, conf, "cat", stdin=fd) == "in memory"
     os.close(fd)
+
+
+@pytest.mark.parametrize("which", ["default", "all"])
+def test_ipv6_disabled_on_the_host_is_as_tight_inside_and_works(net, which):
+    """A new namespace begins with the kernel's defaults, not with those of the host."""
+    conf = net.provider.write_conf()
+    net.host.sysctl(**{f"net__ipv6__conf__{which}__disable_ipv6": 1})
+    said = adit.output(net, conf, "sh", "-c",
+                       "cat /proc/sys/net/ipv6/conf/wg0/accept_ra; ip -6 -o address show dev wg0; "
+                       f"ip -6 route show type unreachable; curl -sS http://[{internet.WEB6}]/")
+    assert said.startswith("0\n") and "fe80" not in said and "unreachable default" in said, said
+    assert provider.ADDRESS6 in said

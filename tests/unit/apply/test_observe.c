@@ -76,13 +76,13 @@ static void test_our_own_group_may_ping(void **state)
 	assert_int_equal(observe(NULL).ping_gid, NAMESPACE_ID);
 }
 
-static void test_ipv6_that_new_links_do_not_have_is_none(void **state)
+static void test_ipv6_that_is_disabled_on_the_host_counts_all_the_same(void **state)
 {
 	(void)state;
 	NAMESPACE_OR_SKIP();
 	assert_true(observe(NULL).has_ipv6);
-	assert_true(namespace_write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"));
-	assert_false(observe(NULL).has_ipv6);
+	assert_true(namespace_write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1"));
+	assert_true(observe(NULL).has_ipv6);
 }
 
 static void test_present_values_are_kept_for_undo(void **state)
@@ -118,7 +118,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		REAL(test_the_path_to_the_endpoint_is_measured_where_there_is_one),
 		REAL(test_our_own_group_may_ping),
-		REAL(test_ipv6_that_new_links_do_not_have_is_none),
+		REAL(test_ipv6_that_is_disabled_on_the_host_counts_all_the_same),
 		REAL(test_present_values_are_kept_for_undo),
 		cmocka_unit_test(test_a_setting_that_is_not_there_is_told),
 	};
