@@ -111,14 +111,16 @@ static int take_fds(const struct run_line *line, int fds[OPTION_LIST_MAX],
 /* The command line's last words; the user's shell when there are none. */
 static char *const *choose_argv(int argc, char **argv, char *shell[2])
 {
+	char *own = getenv("SHELL");
+
 	if (argc > 0 && strcmp(argv[0], "--") == 0) {
 		argv++;
 		argc--;
 	}
 	if (argc > 0)
 		return argv;
-	if (getenv("SHELL") && getenv("SHELL")[0] == '/')
-		shell[0] = getenv("SHELL");
+	if (own && own[0] == '/')
+		shell[0] = own;
 	return shell;
 }
 

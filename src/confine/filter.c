@@ -126,8 +126,8 @@ static int add_rules(scmp_filter_ctx filter, bool allow_io_uring)
 static int export(scmp_filter_ctx filter, struct sock_fprog *ret)
 {
 	AUTO_FD int memory = memfd_create("filter", MFD_CLOEXEC);
-	char *bytes;
-	size_t len;
+	char *bytes = NULL;
+	size_t len = 0;
 	int r = memory < 0 ? -errno : seccomp_export_bpf(filter, memory);
 
 	if (r == 0 && lseek(memory, 0, SEEK_SET) < 0)

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -88,6 +89,7 @@ int mounts_parse(char *text, struct mount_list *ret)
 	struct mount_list list = {.text = text};
 	char *rest = NULL;
 
+	assert(text);
 	list.entry = calloc(count_lines(text), sizeof(*list.entry));
 	if (!list.entry) {
 		mounts_free(&list);

@@ -159,7 +159,7 @@ static int add_tables(struct tables *tables)
 static int add_absolute(struct tables *tables, char *const *text)
 {
 	struct relative relative = {.tables = tables};
-	AUTO_FREE char *table = NULL;
+	char *table;
 
 	if (fflush(tables->to) != 0)
 		return -ENOMEM;
@@ -167,6 +167,7 @@ static int add_absolute(struct tables *tables, char *const *text)
 	if (!table)
 		return -ENOMEM;
 	socktable_each(table, look_for, &relative);
+	free(table);
 	return 0;
 }
 

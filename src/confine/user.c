@@ -59,7 +59,7 @@ int user_find(const char *name, struct user *ret, struct error *err)
 int user_choose(const char *asked, struct user *ret, struct error *err)
 {
 	static const char *const callers[] = {"SUDO_UID", "PKEXEC_UID", "DOAS_USER"};
-	struct user user;
+	struct user user = {0};
 	int r = -ENOENT;
 
 	if (asked)

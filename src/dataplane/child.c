@@ -87,7 +87,7 @@ static int start(const struct child_options *options, struct worker **ret, struc
 		.sockets = options->sockets,
 		.mtu = options->mtu,
 	};
-	struct worker *worker;
+	struct worker *worker = NULL;
 	int r = tun_init(&with.tun, options->tun, err);
 
 	if (r == 0 && options->drops_backlog)

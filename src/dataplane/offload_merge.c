@@ -5,6 +5,7 @@
 #include "dataplane/offload_split.h"
 #include "dataplane/packet.h"
 
+#include <assert.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -268,6 +269,7 @@ void merge_flush(struct merge *merge, merge_writer write, void *context)
 		iov[n++] = (struct iovec){&header, sizeof(header)};
 		for (uint16_t at = group->first; at != MERGE_END; at = merge->part[at].next)
 			iov[n++] = (struct iovec){merge->part[at].bytes, merge->part[at].len};
+		assert(n > 1); /* a group has a part */
 		if (group->n_parts > 1)
 			write_headers(group, iov[1].iov_base, &header);
 		write(context, iov, n);

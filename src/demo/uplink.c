@@ -53,7 +53,7 @@ int uplink_open(const char *link, const struct classify_endpoint *provider, stru
 {
 	AUTO_FD int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
-	uint8_t *ring;
+	uint8_t *ring = NULL;
 	int r;
 
 	if (fd < 0)

@@ -103,7 +103,7 @@ static int ask(const struct userspace *self, const char *text, size_t len,
 	       const struct udp_sockets *sockets, struct error *err)
 {
 	AUTO_FREE char *reply = NULL;
-	size_t reply_len;
+	size_t reply_len = 0;
 	int r = send_text(self, text, len, sockets);
 
 	if (r == 0)

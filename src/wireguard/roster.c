@@ -27,7 +27,7 @@ static void put(struct roster *roster, struct roster_node *node)
 static int grow(struct roster *roster)
 {
 	size_t n_buckets = roster->n_buckets ? roster->n_buckets * 2 : BUCKETS_MIN;
-	struct roster_node **buckets = calloc(n_buckets, sizeof(*buckets));
+	struct roster_node **buckets = calloc(n_buckets, sizeof(struct roster_node *));
 
 	if (!buckets)
 		return -ENOMEM;
