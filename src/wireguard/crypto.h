@@ -1,5 +1,6 @@
-/* The protocol's cryptography, and the only place that knows which library
- * computes it (OpenSSL's libcrypto 3).
+/* The protocol's cryptography, and (with aead.h below it) the only place that
+ * knows what computes it: OpenSSL's libcrypto 3, and for packets a kernel of our
+ * own where the processor has the vectors for one.
  *
  * A struct crypto holds what that library wants prepared: algorithms looked up
  * once, contexts used over and over.  It belongs to one thread.
@@ -15,6 +16,7 @@
 #ifndef ADIT_WIREGUARD_CRYPTO_H
 #define ADIT_WIREGUARD_CRYPTO_H
 
+#include "wireguard/crypto_packet.h"
 #include "wireguard/message.h"
 
 #include <stdbool.h>
@@ -23,12 +25,19 @@
 
 struct crypto;
 
-struct crypto_key {
-	uint8_t byte[WG_KEY_LEN];
-};
-
-struct crypto *crypto_new(void);	 /* NULL: no memory, or the library refuses */
+/* NULL: no memory, or the library refuses.  Takes about 0.3 ms: the kernel is
+ * chosen, and tested against the library.
+ */
+struct crypto *crypto_new(void);
 void crypto_free(struct crypto *crypto); /* wipes; accepts NULL */
+
+/* For tests and measurements: with the kernel of that name ("avx512", "avx2",
+ * CRYPTO_OPENSSL for the library alone).  Also NULL where it does not run.
+ */
+struct crypto *crypto_new_with(const char *kernel);
+const char *crypto_kernel(const struct crypto *crypto); /* the name */
+
+#define CRYPTO_OPENSSL "openssl"
 
 /* Overwrites what the contexts hold of the last key used: call it when a key
  * has to be gone.
@@ -92,23 +101,16 @@ void crypto_hchacha20(uint8_t ret[32], const uint8_t key[32], const uint8_t nonc
 
 /* ---- ChaCha20-Poly1305, transport data: one key, many packets ---- */
 
-/* What is encrypted: head, body, then n_zeroes of padding. */
-struct crypto_plain {
-	const uint8_t *head;
-	size_t head_len;
-	const uint8_t *body;
-	size_t body_len;
-	size_t n_zeroes; /* at most 15 */
-};
+/* The i-th packet's counter is `counter` + i. */
+void crypto_seal_batch(struct crypto *crypto, const struct crypto_key *key, uint64_t counter,
+		       struct crypto_sealing *packets, size_t n);
 
-/* Writes the encrypted bytes and the tag; returns their number.  `out` does not
- * overlap the input, unless body == out + head_len.
- */
+void crypto_open_batch(struct crypto *crypto, const struct crypto_key *key,
+		       struct crypto_opening *packets, size_t n);
+
+/* Batches of one. */
 size_t crypto_seal(struct crypto *crypto, const struct crypto_key *key, uint64_t counter,
 		   const struct crypto_plain *plain, uint8_t *out);
-/* In place: len counts the tag, and the first len - 16 bytes become plain text.
- * False: not authentic, or len < 16; the bytes are then undefined.
- */
 bool crypto_open(struct crypto *crypto, const struct crypto_key *key, uint64_t counter,
 		 uint8_t *bytes, size_t len);
 

@@ -475,6 +475,70 @@ static void fill(uint8_t *bytes, size_t len, uint8_t seed)
 		bytes[i] = (uint8_t)(seed + i * 31 + (i >> 8));
 }
 
+static const char *const kernels[] = {"avx512", "avx2", CRYPTO_OPENSSL};
+enum { N_KERNELS = sizeof(kernels) / sizeof(kernels[0]) };
+
+static void test_library_alone_is_always_there_and_other_kernels_are_named(void **state)
+{
+	struct crypto *crypto = crypto_new_with(CRYPTO_OPENSSL);
+
+	(void)state;
+	assert_non_null(crypto);
+	assert_string_equal(crypto_kernel(crypto), CRYPTO_OPENSSL);
+	crypto_free(crypto);
+	assert_null(crypto_new_with("abacus"));
+	for (size_t i = 0; i < N_KERNELS; i++) {
+		crypto = crypto_new_with(kernels[i]);
+		if (crypto)
+			assert_string_equal(crypto_kernel(crypto), kernels[i]);
+		crypto_free(crypto);
+	}
+}
+
+static void check_batch_beside_packets(struct crypto *crypto)
+{
+	enum { N = 44, LEN = 1420 };
+	static uint8_t plain[N][LEN], sealed[N][LEN + 32], alone[LEN + 32];
+	const struct crypto_key key = {{1, 2}};
+	struct crypto_sealing sealing[N];
+	struct crypto_opening opening[N];
+
+	for (size_t i = 0; i < N; i++) {
+		fill(plain[i], LEN, (uint8_t)i);
+		sealing[i] = (struct crypto_sealing){
+			.plain = {plain[i], 40, plain[i] + 40, LEN - 40 - i, i % 16},
+			.out = sealed[i],
+		};
+	}
+	crypto_seal_batch(crypto, &key, 77, sealing, N);
+	for (size_t i = 0; i < N; i++) {
+		size_t len = crypto_seal(crypto, &key, 77 + i, &sealing[i].plain, alone);
+
+		assert_int_equal(sealing[i].len, len);
+		assert_memory_equal(sealed[i], alone, len);
+		opening[N - 1 - i] = (struct crypto_opening){77 + i, sealed[i], len, false};
+	}
+	sealed[20][5] ^= 1;
+	crypto_open_batch(crypto, &key, opening, N);
+	for (size_t i = 0; i < N; i++) {
+		assert_int_equal(opening[N - 1 - i].is_authentic, i != 20);
+		if (i != 20)
+			assert_memory_equal(sealed[i], plain[i], LEN - i);
+	}
+}
+
+static void test_batch_is_its_packets_one_by_one_with_every_kernel(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_KERNELS; i++) {
+		struct crypto *crypto = crypto_new_with(kernels[i]);
+
+		if (crypto)
+			check_batch_beside_packets(crypto);
+		crypto_free(crypto);
+	}
+}
+
 /* The nonce is four zeroes and the counter (whitepaper section 5.4.6). */
 static void test_packet_is_a_message_whose_nonce_is_the_counter(void **state)
 {
@@ -657,22 +721,39 @@ static void fail_from(unsigned long n)
 	memory.failing = n;
 }
 
-static void test_packets_and_macs_allocate_nothing(void **state)
+static void use_without_memory(struct crypto *crypto)
 {
+	static uint8_t sealed[9][1040 + 16];
 	const struct crypto_key keys[2] = {{{1}}, {{2}}};
 	uint8_t head[40] = {1}, bytes[1000] = {2}, out[1040 + 16], mac[16];
 	const struct crypto_plain in = {head, sizeof(head), bytes, sizeof(bytes), 0};
+	struct crypto_sealing batch[9];
 
+	for (size_t i = 0; i < 9; i++)
+		batch[i] = (struct crypto_sealing){.plain = in, .out = sealed[i]};
 	fail_from(1);
 	for (uint64_t i = 0; i < 100; i++) {
-		size_t len = crypto_seal(*state, &keys[i % 2], i, &in, out);
+		size_t len = crypto_seal(crypto, &keys[i % 2], i, &in, out);
 
-		assert_true(crypto_open(*state, &keys[i % 2], i, out, len));
-		crypto_mac(*state, mac, keys[0].byte, 32, bytes, sizeof(bytes));
+		assert_true(crypto_open(crypto, &keys[i % 2], i, out, len));
+		crypto_mac(crypto, mac, keys[0].byte, 32, bytes, sizeof(bytes));
 	}
-	crypto_forget(*state);
+	crypto_seal_batch(crypto, &keys[0], 0, batch, 9);
+	crypto_forget(crypto);
 	assert_int_equal(memory.n, 0);
 	fail_from(0);
+}
+
+static void test_packets_and_macs_allocate_nothing(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_KERNELS; i++) {
+		struct crypto *crypto = crypto_new_with(kernels[i]);
+
+		if (crypto)
+			use_without_memory(crypto);
+		crypto_free(crypto);
+	}
 }
 
 /* Each allocation fails once, all after it too. */
@@ -766,22 +847,49 @@ static void make_key(uint8_t *ret, size_t len)
 		ret[i] = (uint8_t)(i * i * 113 + i * 45 + 201);
 }
 
-static void test_forgotten_key_is_nowhere_in_memory(void **state)
+/* A batch, a packet, and one message. */
+static void use_key(struct crypto *crypto, const struct crypto_key *key)
+{
+	uint8_t bytes[9][100 + WG_TAG_LEN] = {0};
+	struct crypto_sealing sealing[8];
+	const struct crypto_plain in = {.body = bytes[8], .body_len = 32};
+
+	for (size_t i = 0; i < 8; i++)
+		sealing[i] = (struct crypto_sealing){.plain = {.body = bytes[i], .body_len = 100},
+						     .out = bytes[i]};
+	crypto_seal_batch(crypto, key, 1, sealing, 8);
+	(void)crypto_seal(crypto, key, 1, &in, bytes[8]);
+	assert_true(crypto_open(crypto, key, 1, bytes[8], 48));
+}
+
+static void check_forgetting(struct crypto *crypto, bool keeps_until_told)
 {
 	struct crypto_key key;
-	uint8_t needle[16], bytes[48] = {0};
-	const struct crypto_plain in = {.body = bytes, .body_len = 32};
+	uint8_t needle[16];
 
 	make_key(key.byte, sizeof(key.byte));
-	(void)crypto_seal(*state, &key, 1, &in, bytes);
-	assert_true(crypto_open(*state, &key, 1, bytes, sizeof(bytes)));
+	use_key(crypto, &key);
 	memset(&key, 0, sizeof(key));
 	__asm__ volatile("" : : "r"(&key) : "memory");
 
 	make_key(needle, sizeof(needle));
-	assert_true(count_in_memory(needle) > 1);
-	crypto_forget(*state);
+	assert_int_equal(count_in_memory(needle) > 1, keeps_until_told);
+	crypto_forget(crypto);
 	assert_int_equal(count_in_memory(needle), 1);
+}
+
+static void test_forgotten_key_is_nowhere_in_memory(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_KERNELS; i++) {
+		struct crypto *crypto = crypto_new_with(kernels[i]);
+
+		if (!crypto)
+			continue;
+		/* OpenSSL does single packets beside "avx2", and all by itself. */
+		check_forgetting(crypto, strcmp(kernels[i], "avx512") != 0);
+		crypto_free(crypto);
+	}
 }
 #endif
 
@@ -806,6 +914,8 @@ int main(void)
 		cmocka_unit_test(test_message_with_any_bit_changed_is_refused),
 		cmocka_unit_test(test_chacha20_poly1305_wycheproof),
 		cmocka_unit_test(test_xchacha20_poly1305_wycheproof),
+		cmocka_unit_test(test_library_alone_is_always_there_and_other_kernels_are_named),
+		cmocka_unit_test(test_batch_is_its_packets_one_by_one_with_every_kernel),
 		cmocka_unit_test(test_packet_is_a_message_whose_nonce_is_the_counter),
 		cmocka_unit_test(test_head_body_and_padding_are_one_packet),
 		cmocka_unit_test(test_body_may_lie_where_it_is_to_be),

@@ -1,0 +1,14 @@
+/* Mirrors src/wireguard/aead_avx2.c */
+#include "cmocka_all.h"
+
+#include "kernel.h"
+
+int main(void)
+{
+#ifdef __x86_64__
+	return kernel_run_tests(&aead_avx2);
+#else
+	print_message("SKIP: compiled for x86-64 only\n");
+	return 0;
+#endif
+}
