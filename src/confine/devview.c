@@ -7,13 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static bool is_folder(const char *path)
-{
-	struct stat status;
-
-	return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
 static void add_filesystem(struct view_plan *plan, const char *type, const char *target,
 			   unsigned int flags, const char *options)
 {
@@ -78,12 +71,33 @@ static void add_terminal(const struct view_host *host, struct view_plan *plan)
 /* Message queues are the IPC namespace's, which --share x11 leaves the host's. */
 static void add_queues(const struct confine_options *options, struct view_plan *plan)
 {
-	if (!options->as_root && !is_folder("/dev/mqueue"))
-		return;
 	if (options->shares & SHARE_X11)
-		add_filesystem(plan, "tmpfs", "/dev/mqueue", VIEW_NO_EXEC | VIEW_READ_ONLY, NULL);
+		add_filesystem(plan, "tmpfs", "/dev/mqueue",
+			       VIEW_NO_EXEC | VIEW_READ_ONLY | VIEW_OPTIONAL, NULL);
 	else
-		add_filesystem(plan, "mqueue", "/dev/mqueue", VIEW_NO_EXEC, NULL);
+		add_filesystem(plan, "mqueue", "/dev/mqueue", VIEW_NO_EXEC | VIEW_OPTIONAL, NULL);
+}
+
+/* Whoever may open them gets out: to links that others have made, to RDMA, which
+ * no network namespace separates (udev makes it open to everybody), to the machine's
+ * virtual sockets, to the keyboard of the session outside.
+ */
+static void hide_nodes(struct view_plan *plan)
+{
+	static const char *const folders[] = {"/dev/net", "/dev/infiniband"};
+	static const char *const nodes[] = {"/dev/vsock", "/dev/vhost-vsock", "/dev/uinput",
+					    "/dev/uhid"};
+	static const char nothing[] = VIEW_PRIVATE "/no-device";
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
+		add_filesystem(plan, "tmpfs", folders[i],
+			       VIEW_NO_EXEC | VIEW_READ_ONLY | VIEW_OPTIONAL, "mode=755");
+	view_add(plan, &(struct view_step){.kind = VIEW_FILE, .target = nothing});
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++)
+		view_add(plan, &(struct view_step){.kind = VIEW_BIND,
+						   .source = nothing,
+						   .target = nodes[i],
+						   .flags = VIEW_READ_ONLY | VIEW_OPTIONAL});
 }
 
 void devview_add(const struct view_host *host, struct view_plan *plan)
@@ -92,14 +106,12 @@ void devview_add(const struct view_host *host, struct view_plan *plan)
 
 	if (is_root)
 		add_minimal(plan);
-	if (is_root || is_folder("/dev/shm"))
-		add_filesystem(plan, "tmpfs", "/dev/shm", 0, "mode=1777");
+	add_filesystem(plan, "tmpfs", "/dev/shm", VIEW_OPTIONAL, "mode=1777");
 	add_filesystem(plan, "devpts", "/dev/pts", VIEW_NO_EXEC | VIEW_DEVICES,
 		       "newinstance,ptmxmode=0666,mode=620");
 	add_queues(host->options, plan);
-	if (!is_root && is_folder("/dev/net"))
-		add_filesystem(plan, "tmpfs", "/dev/net", VIEW_NO_EXEC | VIEW_READ_ONLY,
-			       "mode=755");
+	if (!is_root)
+		hide_nodes(plan);
 	add_terminal(host, plan);
 }
 
@@ -108,14 +120,12 @@ static void seal_proc(struct view_plan *plan)
 {
 	static const char *const sealed[] = {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq",
 					     "/proc/bus", "/proc/fs"};
-	struct stat status;
 
 	for (size_t i = 0; i < sizeof(sealed) / sizeof(*sealed); i++)
-		if (stat(sealed[i], &status) == 0)
-			view_add(plan, &(struct view_step){.kind = VIEW_BIND,
-							   .source = sealed[i],
-							   .target = sealed[i],
-							   .flags = VIEW_READ_ONLY});
+		view_add(plan, &(struct view_step){.kind = VIEW_BIND,
+						   .source = sealed[i],
+						   .target = sealed[i],
+						   .flags = VIEW_READ_ONLY | VIEW_OPTIONAL});
 }
 
 void devview_add_kernel(const struct view_host *host, struct view_plan *plan)
@@ -124,10 +134,9 @@ void devview_add_kernel(const struct view_host *host, struct view_plan *plan)
 	if (host->options->as_root)
 		seal_proc(plan);
 	add_filesystem(plan, "sysfs", "/sys", VIEW_NO_EXEC | VIEW_READ_ONLY, NULL);
-	if (is_folder("/sys/fs/cgroup"))
-		view_add(plan, &(struct view_step){.kind = VIEW_ATTACH,
-						   .source = "/sys/fs/cgroup",
-						   .target = "/sys/fs/cgroup",
-						   .flags = VIEW_RECURSIVE | VIEW_READ_ONLY |
-							    VIEW_OPTIONAL});
+	view_add(plan,
+		 &(struct view_step){.kind = VIEW_ATTACH,
+				     .source = "/sys/fs/cgroup",
+				     .target = "/sys/fs/cgroup",
+				     .flags = VIEW_RECURSIVE | VIEW_READ_ONLY | VIEW_OPTIONAL});
 }

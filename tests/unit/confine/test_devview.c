@@ -48,6 +48,20 @@ static void test_proc_sys_and_pts_are_the_namespaces_own(void **state)
 	assert_null(find_step(plan, VIEW_FILESYSTEM, "/dev"));
 }
 
+static void test_devices_that_lead_out_are_hidden_whether_they_are_there_or_not(void **state)
+{
+	static const char *const folders[] = {"/dev/net", "/dev/infiniband"};
+	static const char *const nodes[] = {"/dev/vsock", "/dev/vhost-vsock", "/dev/uinput",
+					    "/dev/uhid"};
+
+	(void)state;
+	add("");
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
+		assert_true(find_step(plan, VIEW_FILESYSTEM, folders[i])->flags & VIEW_OPTIONAL);
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++)
+		assert_true(find_step(plan, VIEW_BIND, nodes[i])->flags & VIEW_OPTIONAL);
+}
+
 /* Else a program that makes namespaces itself could not mount its own. */
 static void test_nothing_is_mounted_over_parts_of_proc(void **state)
 {
@@ -111,6 +125,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_proc_sys_and_pts_are_the_namespaces_own),
+		TEST(test_devices_that_lead_out_are_hidden_whether_they_are_there_or_not),
 		TEST(test_nothing_is_mounted_over_parts_of_proc),
 		TEST(test_as_root_parts_of_proc_are_read_only),
 		TEST(test_as_root_dev_is_made_of_a_few_nodes),
