@@ -221,9 +221,11 @@ static int show_plain_address(struct demo *demo, struct error *err)
 
 static int start_behind_adit(struct demo *demo, struct error *err)
 {
-	char *argv[] = {demo->self,	  (char[]){"run"},	(char[]){"--quiet"},
-			demo->config,	  (char[]){"--"},	demo->self,
-			(char[]){"demo"}, (char[]){"--inside"}, NULL};
+	char *argv[] = {demo->self,	      (char[]){"run"},
+			(char[]){"--quiet"},  (char[]){"--share-tmp"},
+			demo->config,	      (char[]){"--"},
+			demo->self,	      (char[]){"demo"},
+			(char[]){"--inside"}, NULL};
 
 	return program_start(argv, &demo->program, err);
 }
