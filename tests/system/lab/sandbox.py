@@ -18,7 +18,7 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[3]
 MARK = "ADIT_LAB_SANDBOX"
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, MS_BIND = 1, 4096
 
 # What the tests, adit and its canaries write to: place and mode.
 PRIVATE = {
@@ -49,6 +49,13 @@ def _mount(*args):
     subprocess.run(["mount", *args], check=True)
 
 
+def _bind_fd(fd, place):
+    """By the system call: mount(8) would read the link, and bind what has that name now."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(f"/proc/self/fd/{fd}".encode(), str(place).encode(), None, MS_BIND, None) != 0:
+        raise OSError(ctypes.get_errno(), "mount", str(place))
+
+
 def _cover(place, mode):
     """An empty tmpfs over place; the repository, when it is in there, shows through."""
     holds_repo = REPO.is_relative_to(place)
@@ -56,8 +63,7 @@ def _cover(place, mode):
     _mount("-t", "tmpfs", "-o", f"mode={mode}", "lab", place)
     if holds_repo:
         REPO.mkdir(parents=True)
-        subprocess.run(["mount", "--bind", f"/proc/self/fd/{repo}", str(REPO)], check=True,
-                       pass_fds=[repo])
+        _bind_fd(repo, REPO)
     os.close(repo)
 
 
