@@ -6,6 +6,7 @@ import time
 
 import pytest
 from lab import dnswire, internet, netns, provider
+from lab.adit import PYTHON
 from lab.canaries import Canaries
 from lab.oracle import Oracle, is_wireguard
 from lab.packets import TCP, UDP
@@ -71,7 +72,7 @@ def send_from_host(net, count=5):
             "    s = socket.socket(socket.AF_INET6 if ':' in a else socket.AF_INET, 2)\n"
             "    for i in range(int(sys.argv[1])):\n"
             "        s.sendto(b'from the host', (a, 7)); time.sleep(.01)\n")
-    net.host.run("/usr/bin/python3", "-c", text, str(count), internet.WEB, internet.WEB6)
+    net.host.run(PYTHON, "-c", text, str(count), internet.WEB, internet.WEB6)
 
 
 def test_traffic_inside_a_tunnel_is_no_leak_but_is_one_when_the_tunnel_goes(net):
@@ -128,7 +129,7 @@ def test_lookup_of_the_endpoint_is_no_leak_and_any_other_is(net):
 
 def test_clear_datagram_to_the_endpoint_is_a_leak(net):
     oracle = Oracle(net)
-    net.host.run("/usr/bin/python3", "-c", "import socket, sys; socket.socket(2, 2).sendto("
+    net.host.run(PYTHON, "-c", "import socket, sys; socket.socket(2, 2).sendto("
                  f"b'hello in the clear', ('{provider.ADDRESS}', {provider.PORT}))")
     assert oracle.leaks()
     oracle.stop()
@@ -154,7 +155,7 @@ def test_declared_flow_of_the_test_itself_is_no_leak(net):
 
 def test_fragments_and_multicast_of_the_host_are_leaks(net):
     oracle = Oracle(net)
-    net.host.run("/usr/bin/python3", "-c",
+    net.host.run(PYTHON, "-c",
                  "import socket; s = socket.socket(2, 2); s.setsockopt(0, 10, 0)\n"
                  f"s.sendto(bytes(4000), ('{internet.WEB}', 7))\n"
                  "s.sendto(b'x', ('239.1.2.3', 5000))")
@@ -177,7 +178,8 @@ def test_canaries_sing_for_the_host_and_tell_of_a_visitor(net):
     place = "/run/docker.sock"
     with Canaries(net, [place, "@lab-canary"]) as canaries:
         canaries.check()
-        net.lan.run("nc", "-U", place, input="from another network", check=False)
+        net.lan.run(PYTHON, "-c", "import socket; s = socket.socket(socket.AF_UNIX);"
+                    f"s.connect('{place}'); s.send(b'from another network')")
         assert canaries.visited() == {place: [b"from another network"]}
         with pytest.raises(AssertionError, match="were reached"):
             canaries.check()
@@ -198,7 +200,7 @@ def test_troubles_of_the_provider_look_different_from_the_host(net):
              f"s.connect(('{provider.ADDRESS}', {provider.PORT})); s.send(b'x'); s.recv(9)")
 
     def error():
-        done = net.host.run("/usr/bin/python3", "-c", probe, check=False)
+        done = net.host.run(PYTHON, "-c", probe, check=False)
         return done.stderr.strip().splitlines()[-1]
 
     net.provider.drop()

@@ -1,6 +1,7 @@
 """The command's traffic comes out at the provider, in both families, with everyday tools."""
 
 import json
+import time
 
 import pytest
 from lab import adit, internet, provider
@@ -9,6 +10,12 @@ from lab import adit, internet, provider
 @pytest.fixture(scope="module")
 def conf(shared_net):
     return shared_net.provider.write_conf()
+
+
+def knock(address, port):
+    """A program that connects, and fails with the reason."""
+    return [adit.PYTHON, "-c",
+            f"import socket; socket.create_connection(('{address}', {port}), 1)"]
 
 
 def test_web_server_sees_the_providers_address(shared_net, conf):
@@ -92,8 +99,8 @@ def test_loopback_answers_inside(shared_net, conf):
 
 def test_loopback_of_the_host_is_another(shared_net, conf):
     server = shared_net.serve(internet.servers.TcpEcho, shared_net.host, "127.0.0.1", 631)
-    status, _, _ = adit.run(shared_net, conf, "nc", "-z", "-w1", "127.0.0.1", "631")
-    assert status != 0 and not server.seen
+    status, _, err = adit.run(shared_net, conf, *knock("127.0.0.1", 631))
+    assert status == 1 and "refused" in err and not server.seen
     server.close()
 
 
@@ -125,8 +132,10 @@ def test_only_replies_come_in_from_the_tunnel(shared_net, conf):
                     "print('ready'); u.recv(9); print('reached')") as run:
         assert run.process.stdout.readline() == "ready\n"
         space = shared_net.provider.netns
-        assert space.run("nc", "-z", "-w1", provider.CLIENT, "9099", check=False).returncode != 0
-        space.run("sh", "-c", f"echo x | nc -u -w1 {provider.CLIENT} 9099", check=False)
+        assert "timed out" in space.run(*knock(provider.CLIENT, 9099), check=False).stderr
+        space.run(adit.PYTHON, "-c", "import socket; socket.socket(socket.AF_INET, "
+                  f"socket.SOCK_DGRAM).sendto(b'x', ('{provider.CLIENT}', 9099))")
+        time.sleep(0.2)
         assert run.process.poll() is None
         run.process.terminate()
         assert "reached" not in run.finish()[1]
