@@ -68,6 +68,19 @@ def bound(source, target):
     subprocess.run(["umount", target], check=True)
 
 
+@contextlib.contextmanager
+def disk(target, source="disk"):
+    """A file system at target that is none in memory, as far as its type says."""
+    with folder("/home/lab-disk") as place, folder(target):
+        for name in ("lower", "upper", "work"):
+            os.mkdir(f"{place}/{name}")
+        subprocess.run(["mount", "-t", "overlay", source, "-o",
+                        f"lowerdir={place}/lower,upperdir={place}/upper,workdir={place}/work",
+                        target], check=True)
+        yield
+        subprocess.run(["umount", target], check=True)
+
+
 def is_outside_reachable(net, place):
     code = f"import socket; socket.socket(socket.AF_UNIX).connect({place!r})"
     return net.host.run(*adit.as_user([adit.PYTHON, "-c", code]), check=False).returncode == 0
@@ -88,21 +101,19 @@ def test_socket_bound_by_a_relative_name_is_not_reached(shared_net, conf):
 
 @pytest.mark.parametrize("where", [f"{HOME}/seen-twice", "/run/seen-twice", "/tmp/seen-twice"])
 def test_socket_is_not_reached_by_a_second_mount_of_its_folder(shared_net, conf, where):
-    again = "/srv/lab-again/sock"
+    again = "/home/lab-again/sock"
     with folder(where), listening(shared_net.host, where, f"{where}/sock"), \
-            bound(where, "/srv/lab-again"):
+            bound(where, "/home/lab-again"):
         assert adit.python(shared_net, conf, KNOCK, f"{where}/sock", again) == "done\n"
         assert is_outside_reachable(shared_net, again)
 
 
 def test_socket_on_a_disk_below_run_is_not_reached(shared_net, conf):
     """Disks that are mounted there stay visible, unlike /run itself."""
-    with folder("/srv/lab-disk"), bound("/srv/lab-disk", "/run/lab-disk"):
-        if os.stat("/srv/lab-disk").st_dev == os.stat("/tmp").st_dev:
-            pytest.skip("/srv is in memory")
-        with Canaries(shared_net, ["/run/lab-disk/sock"]) as canaries:
-            assert adit.python(shared_net, conf, KNOCK, "/run/lab-disk/sock") == "done\n"
-            canaries.check()
+    place = "/run/lab-disk/sock"
+    with disk("/run/lab-disk"), Canaries(shared_net, [place]) as canaries:
+        assert adit.python(shared_net, conf, KNOCK, place) == "done\n"
+        canaries.check()
 
 
 def test_every_socket_of_a_folder_that_cannot_be_listed_is_covered(shared_net, conf):
@@ -115,16 +126,11 @@ def test_every_socket_of_a_folder_that_cannot_be_listed_is_covered(shared_net, c
             canaries.check()
 
 
-@pytest.mark.parametrize("where", ["/run/lab-remote", "/tmp/lab-remote", "/srv/lab-remote"])
+@pytest.mark.parametrize("where", ["/run/lab-remote", "/tmp/lab-remote", "/home/lab-remote"])
 def test_strict_hides_file_systems_of_the_network_wherever_they_are(shared_net, conf, where):
     """One that says that it lies on a network block device stands for all of them."""
-    with folder("/srv/lab-lower"), folder("/srv/lab-empty"), folder(where):
-        with open("/srv/lab-lower/file", "w") as f:
+    with disk(where, "/dev/nbd0"):
+        with open(f"{where}/file", "w") as f:
             f.write("far away")
-        subprocess.run(["mount", "-t", "overlay", "/dev/nbd0", "-o",
-                        "lowerdir=/srv/lab-lower:/srv/lab-empty", where], check=True)
-        try:
-            assert adit.output(shared_net, conf, "cat", f"{where}/file") == "far away"
-            assert adit.output(shared_net, conf, "ls", where, options=["--strict"]) == ""
-        finally:
-            subprocess.run(["umount", where], check=True)
+        assert adit.output(shared_net, conf, "cat", f"{where}/file") == "far away"
+        assert adit.output(shared_net, conf, "ls", where, options=["--strict"]) == ""
