@@ -28,6 +28,7 @@
 #define RESPAWN_FIRST_NS (10 * NS_PER_MS) /* a dead data plane is replaced, then twice as late */
 #define RESPAWN_LAST_NS	 (10 * NS_PER_S)
 #define RESPAWN_CALM_NS	 (60 * NS_PER_S) /* that long without a death starts anew */
+#define BACKLOG_NS	 NS_PER_S	 /* what waited longer for a data plane is thrown away */
 
 enum { STATUS_ADIT = 125, STATUS_SIGNAL = 128 };
 
@@ -50,6 +51,7 @@ struct run {
 	struct tunnel *tunnel; /* NULL: none, or being replaced */
 	struct instant respawn_at;
 	struct instant last_death;
+	struct instant sealed_since; /* no data plane from then on */
 	uint64_t respawn_ns;
 	uint8_t last_timestamp[TUNNEL_TIMESTAMP_LEN];
 
@@ -74,6 +76,8 @@ static int open_tunnel(struct run *run, struct error *err)
 		.tun_fd = run->fd[NETWORK_FD_TUN],
 		.mtu = run->prepared.plan.mtu,
 		.starts_handshake = true,
+		.drops_backlog = instant_is_set(run->sealed_since) &&
+				 instant_since(clock_now(), run->sealed_since) > BACKLOG_NS,
 	};
 	int r;
 
@@ -81,6 +85,7 @@ static int open_tunnel(struct run *run, struct error *err)
 	r = tunnel_open(&config, &run->tunnel, err);
 	if (r < 0)
 		return r;
+	run->sealed_since = (struct instant){0};
 	r = loop_add(run->loop, tunnel_events_fd(run->tunnel), EPOLLIN, on_tunnel_event, run);
 	if (r == 0)
 		r = loop_add(run->loop, tunnel_pidfd(run->tunnel), EPOLLIN, on_tunnel_death, run);
@@ -113,6 +118,8 @@ static int on_tunnel_death(void *context, int fd, uint32_t events)
 	else
 		run->respawn_ns = RESPAWN_FIRST_NS;
 	run->last_death = now;
+	if (!instant_is_set(run->sealed_since))
+		run->sealed_since = now;
 	run->respawn_at = instant_add(now, run->respawn_ns);
 	log_warn("the data plane has ended; nothing leaves until it is back");
 	return 0;
