@@ -13,6 +13,8 @@ if [ -x "$out/wireguard-go" ]; then
 	exit 0
 fi
 
+# the variable is for apt to fill in
+# shellcheck disable=SC2016
 mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
 	sed 's#/*$##' | grep -v security | head -n 1)}
 [ -n "$mirror" ] || {
