@@ -30,13 +30,6 @@ const struct aead_kernel *const aead_kernels[] = {
 	NULL,
 };
 
-__attribute__((noinline)) void aead_burn_stack(void)
-{
-	uint8_t area[6 * 1024] __attribute__((uninitialized)); /* kernels take less */
-
-	secret_wipe(area, sizeof(area));
-}
-
 /* See crypto.c on why what cannot fail ends the process if it fails. */
 static void must(bool is_done)
 {

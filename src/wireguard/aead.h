@@ -59,11 +59,6 @@ extern const struct aead_kernel *const aead_kernels[];
 extern const struct aead_kernel aead_avx512; /* these two on x86-64 only */
 extern const struct aead_kernel aead_avx2;
 
-/* Overwrites the stack that a kernel called before from the same function has
- * used: keys and key stream lie there, wherever the compiler put them.
- */
-void aead_burn_stack(void);
-
 /* OpenSSL's context of one direction, and the key that is in it. */
 struct aead_context {
 	EVP_CIPHER_CTX *evp;
