@@ -1,7 +1,11 @@
 /* What the protocol's parts cost on this machine: nanoseconds for each, and how
- * many a second, on one core.
+ * many a second, on one core; and a table of what a packet costs, in batches,
+ * with every kernel that the processor runs (the best of many short runs: other
+ * programs can only make it slower).
  *
- *     build/bench_crypto
+ *     build/bench/bench_crypto [packets]
+ *
+ * With the argument: the table alone.
  */
 #include "base/clock.h"
 #include "wireguard/allowedips.h"
@@ -23,6 +27,25 @@ enum {
 	PACKET_MAX = 8192 + 16,
 	N_PEERS = 10000,
 	LEAST_MS = 200, /* of every measurement */
+	BATCH = 44,	/* packets of 1420 bytes in a super-packet */
+	RUNS = 40,	/* of which the best counts */
+	RUN_PACKETS = 2000,
+	WG_OVERHEAD = 32, /* header and tag of a datagram */
+};
+
+/* Packets lie one behind the other as in the data plane: a frame is read, a
+ * buffer of datagrams is written.
+ */
+struct batch_bench {
+	struct crypto *crypto;
+	struct crypto_key key;
+	size_t len;
+	size_t n;
+	uint8_t head[BATCH][40];
+	uint8_t in[BATCH * PACKET_MAX];
+	uint8_t out[BATCH * (PACKET_MAX + 16)];
+	struct crypto_sealing sealing[BATCH];
+	struct crypto_opening opening[BATCH];
 };
 
 struct bench {
@@ -239,6 +262,87 @@ static void measure_packets(struct bench *bench)
 	}
 }
 
+/* ---- the table of packets ---- */
+
+/* Head and body, as they come from the TUN device. */
+static void seal_batch(struct batch_bench *bench)
+{
+	for (size_t i = 0; i < bench->n; i++)
+		bench->sealing[i] = (struct crypto_sealing){
+			.plain = {bench->head[i], 40, bench->in + i * (bench->len - 40),
+				  bench->len - 40, 0},
+			.out = bench->out + i * (bench->len + WG_OVERHEAD),
+		};
+	crypto_seal_batch(bench->crypto, &bench->key, 1, bench->sealing, bench->n);
+}
+
+/* Forgeries, all but the first time: it takes as long. */
+static void open_batch(struct batch_bench *bench)
+{
+	for (size_t i = 0; i < bench->n; i++)
+		bench->opening[i] =
+			(struct crypto_opening){1 + i, bench->out + i * (bench->len + WG_OVERHEAD),
+						bench->len + WG_TAG_LEN, 0};
+	crypto_open_batch(bench->crypto, &bench->key, bench->opening, bench->n);
+}
+
+static double measure_batch(struct batch_bench *bench, size_t n,
+			    void (*run)(struct batch_bench *bench))
+{
+	double best = 1e9;
+
+	bench->n = n;
+	for (int i = 0; i < RUNS; i++) {
+		struct instant begin = clock_now();
+		size_t n_done = 0;
+		double ns;
+
+		for (; n_done < RUN_PACKETS; n_done += n)
+			run(bench);
+		ns = (double)instant_since(clock_now(), begin) / (double)n_done;
+		best = ns < best ? ns : best;
+	}
+	return best;
+}
+
+static void measure_kernel(struct batch_bench *bench)
+{
+	static const size_t lengths[] = {64, 128, 256, 512, 1024, 1420, 8192};
+	static const size_t sizes[] = {1, 8, 16, 32, BATCH};
+
+	(void)printf("%s, ns a packet\n%8s", crypto_kernel(bench->crypto), "bytes");
+	for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++)
+		(void)printf("  seal %2zu", sizes[k]);
+	(void)printf("  open  1  open %2d\n", BATCH);
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		bench->len = lengths[i];
+		(void)printf("%8zu", bench->len);
+		for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++)
+			(void)printf(" %8.1f", measure_batch(bench, sizes[k], seal_batch));
+		(void)printf(" %8.1f %8.1f\n", measure_batch(bench, 1, open_batch),
+			     measure_batch(bench, BATCH, open_batch));
+	}
+}
+
+static void measure_kernels(void)
+{
+	static const char *const kernels[] = {"avx512", "avx2", CRYPTO_OPENSSL};
+	static struct batch_bench bench;
+
+	fill_random(NULL, bench.key.byte, sizeof(bench.key.byte));
+	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++) {
+		struct instant begin = clock_now();
+
+		bench.crypto = crypto_new_with(kernels[i]);
+		if (!bench.crypto)
+			continue;
+		(void)printf("started and tested in %.2f ms: ",
+			     (double)instant_since(clock_now(), begin) / NS_PER_MS);
+		measure_kernel(&bench);
+		crypto_free(bench.crypto);
+	}
+}
+
 static void set_up_handshake(struct bench *bench)
 {
 	uint8_t key[2][WG_KEY_LEN];
@@ -280,10 +384,13 @@ static void set_up_table(struct bench *bench)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static struct bench bench;
 
+	measure_kernels();
+	if (argc > 1 && strcmp(argv[1], "packets") == 0)
+		return 0;
 	bench.crypto = crypto_new();
 	bench.ratelimit = ratelimit_new(&random_source);
 	if (!bench.crypto || !bench.ratelimit)
