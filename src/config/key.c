@@ -222,6 +222,8 @@ static bool read_key_file(struct builder *builder, const struct item *item, stru
 	secret_free(text.at);
 	if (!is_read)
 		return fault_set(fault, 0, 0, "the file holds no key as 'wg genkey' writes it");
+	if (profile_add_key_file(builder->profile, path) < 0)
+		return fault_set(fault, 0, 0, "out of memory");
 	if (text.is_open) {
 		builder_remark(builder, text.is_system ? REPORT_ERROR : REPORT_WARNING,
 			       &item->place, item->raw_len, "%s: others can read '%s' (mode %04o)",

@@ -27,6 +27,9 @@ void profile_free(struct profile *profile)
 		release_peer(&profile->peer[i]);
 	for (size_t i = 0; i < profile->n_files; i++)
 		free(profile->file[i]);
+	for (size_t i = 0; i < profile->n_key_files; i++)
+		free(profile->key_file[i]);
+	free(profile->key_file);
 	secret_free(profile->peer);
 	secret_free(profile);
 }
@@ -35,6 +38,25 @@ void profile_free(struct profile *profile)
 static bool is_full(size_t count)
 {
 	return (count & (count - 1)) == 0;
+}
+
+int profile_add_key_file(struct profile *profile, const char *path)
+{
+	size_t count = profile->n_key_files;
+
+	if (is_full(count)) {
+		size_t room = count ? 2 * count : 1;
+		char **larger = realloc(profile->key_file, room * sizeof(*larger));
+
+		if (!larger)
+			return -ENOMEM;
+		profile->key_file = larger;
+	}
+	profile->key_file[count] = strdup(path);
+	if (!profile->key_file[count])
+		return -ENOMEM;
+	profile->n_key_files++;
+	return 0;
 }
 
 struct profile_peer *profile_add_peer(struct profile *profile)

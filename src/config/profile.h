@@ -102,6 +102,8 @@ struct profile_accept {
 struct profile {
 	char name[PROFILE_NAME_LEN];   /* of NAME.conf; "" when the file is called otherwise */
 	char *file[PROFILE_FILES_MAX]; /* paths read, the main one first; malloc()ed */
+	char **key_file; /* of PrivateKeyFile, PresharedKeyFile; malloc()ed, all of it */
+	size_t n_key_files;
 	size_t n_files;
 
 	/* [Interface] and [Peer] */
@@ -165,6 +167,7 @@ void profile_free(struct profile *profile); /* accepts NULL */
 /* Appends; the new peer has no key yet.  NULL: PROFILE_PEERS_MAX, or memory.
  * Pointers to earlier peers are no longer valid.
  */
+int profile_add_key_file(struct profile *profile, const char *path); /* 0 or -ENOMEM */
 struct profile_peer *profile_add_peer(struct profile *profile);
 void profile_remove_peer(struct profile *profile, size_t index);
 /* Copies.  -ENOMEM.  The caller keeps to PROFILE_ALLOWED_IPS_MAX. */

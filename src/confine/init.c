@@ -15,7 +15,9 @@
 #include "confine/namespaces.h"
 #include "confine/probe.h"
 #include "confine/rootview.h"
+#include "confine/runview.h"
 #include "confine/serve.h"
+#include "confine/share.h"
 #include "confine/user.h"
 #include "confine/view.h"
 
@@ -211,6 +213,8 @@ static int make_view(struct state *state, struct error *err)
 		return r;
 	if (!host.options->is_strict)
 		tell_of_filesystems(state, &host);
+	if (runview_has_pulse(&host))
+		(void)note(state, share_sound_meaning, "--no-sound keeps it out");
 	r = apply_view(state, &host, err);
 	mounts_free(&host.mounts);
 	if (r == 0 && chdir("/") < 0)

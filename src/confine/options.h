@@ -66,6 +66,10 @@ struct confine_options {
 	const char *const *search;
 	size_t n_search;
 
+	/* Files with keys, which the command does not see; absolute paths. */
+	const char *const *hidden_file;
+	size_t n_hidden_files;
+
 	unsigned int shares; /* enum confine_share */
 	const char *const *share_path;
 	size_t n_share_paths; /* at most CONFINE_SHARE_PATHS_MAX */

@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,16 @@ static void attach_sound(const struct view_host *host, struct view_plan *plan, c
 					   .mode = 0700});
 	runview_attach_socket(plan, view_format(plan, "%s/pulse/native", host->runtime_dir),
 			      view_format(plan, "%s/pulse/native", inside));
+}
+
+bool runview_has_pulse(const struct view_host *host)
+{
+	char path[PATH_MAX];
+
+	if (!host->options->has_sound || !*host->runtime_dir)
+		return false;
+	(void)snprintf(path, sizeof(path), "%s/pulse/native", host->runtime_dir);
+	return is_socket(path);
 }
 
 void runview_add(const struct view_host *host, struct view_plan *plan)

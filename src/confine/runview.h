@@ -1,11 +1,13 @@
 /* /run inside: the host's files without its sockets, and a fresh XDG_RUNTIME_DIR
  * into which the sockets of the display and of sound are bound.
  *
- * What is reachable through the two is said in share_meaning(SHARE_DISPLAY) and
- * (SHARE_SOUND).
+ * What is reachable through the two is said by share_display_meaning and
+ * share_sound_meaning.
  */
 #ifndef ADIT_CONFINE_RUNVIEW_H
 #define ADIT_CONFINE_RUNVIEW_H
+
+#include <stdbool.h>
 
 struct view_host;
 struct view_plan;
@@ -14,6 +16,9 @@ struct view_plan;
  * nothing when there is none.
  */
 void runview_attach_socket(struct view_plan *plan, const char *source, const char *target);
+
+/* PulseAudio, or PipeWire in its place, will be asked by programs inside. */
+bool runview_has_pulse(const struct view_host *host);
 
 void runview_add(const struct view_host *host, struct view_plan *plan);
 

@@ -20,8 +20,8 @@ const char share_display_meaning[] =
 	"a program can show windows; on compositors that give virtual keyboards or screen "
 	"copies to everybody (wlroots, for one) it can also type and look outside";
 const char share_sound_meaning[] =
-	"a program can play and record, and with PulseAudio load modules that send sound "
-	"over the host's network";
+	"the sound server is reachable: a program can play and record, and have PulseAudio "
+	"connect elsewhere over the host's network";
 const char share_path_meaning[] =
 	"sockets in it are alive: a program can ask whoever listens there";
 

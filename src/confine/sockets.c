@@ -153,6 +153,18 @@ static void look_at(void *context, const char *name, size_t len)
 	mounts_each_alias(&folders->host->mounts, folder, look_into, folders);
 }
 
+/* A file with keys is none of the command's business either: opening it
+ * says ENXIO.
+ */
+static void hide_files(const struct view_host *host, struct view_plan *plan)
+{
+	for (size_t i = 0; i < host->options->n_hidden_files; i++)
+		view_add(plan, &(struct view_step){.kind = VIEW_BIND,
+						   .source = dead_socket,
+						   .target = host->options->hidden_file[i],
+						   .flags = VIEW_OPTIONAL});
+}
+
 int sockets_add_covers(const struct view_host *host, struct view_plan *plan, struct error *err)
 {
 	struct folders *folders = calloc(1, sizeof(*folders));
@@ -163,6 +175,7 @@ int sockets_add_covers(const struct view_host *host, struct view_plan *plan, str
 	folders->plan = plan;
 	folders->host = host;
 	view_add(plan, &(struct view_step){.kind = VIEW_DEAD_SOCKET, .target = dead_socket});
+	hide_files(host, plan);
 	socktable_each(host->unix_sockets, look_at, folders);
 	are_too_many = folders->are_too_many;
 	free(folders);

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -382,7 +383,41 @@ struct names {
 	struct address dns[PROFILE_DNS_MAX];
 	char search_text[PROFILE_SEARCH_MAX][PROFILE_DOMAIN_LEN];
 	const char *search[PROFILE_SEARCH_MAX];
+	char **hidden; /* owned, and what it points to */
+	size_t n_hidden;
 };
+
+static void hide_file(struct names *names, const char *path)
+{
+	char *whole = realpath(path, NULL);
+
+	/* what this user cannot reach, the command cannot either */
+	if (whole)
+		names->hidden[names->n_hidden++] = whole;
+}
+
+/* The files that hold keys. */
+static int fill_hidden(const struct profile *profile, struct names *names,
+		       struct confine_options *options)
+{
+	names->hidden = calloc(profile->n_files + profile->n_key_files + 1, sizeof(char *));
+	if (!names->hidden)
+		return -ENOMEM;
+	for (size_t i = 0; i < profile->n_files; i++)
+		hide_file(names, profile->file[i]);
+	for (size_t i = 0; i < profile->n_key_files; i++)
+		hide_file(names, profile->key_file[i]);
+	options->hidden_file = (const char *const *)names->hidden;
+	options->n_hidden_files = names->n_hidden;
+	return 0;
+}
+
+static void names_done(struct names *names)
+{
+	for (size_t i = 0; i < names->n_hidden; i++)
+		free(names->hidden[i]);
+	free(names->hidden);
+}
 
 static void fill_names(const struct profile *profile, struct names *names,
 		       struct confine_options *options)
@@ -499,7 +534,7 @@ static int turn_until_ended(struct run *run)
 /* Namespaces, network, tunnel, command: everything that is this run's alone. */
 static int run_own(struct run *run, struct confine_options *confine)
 {
-	struct names names;
+	struct names names = {0};
 	int r = claim_key(run);
 
 	if (r < 0)
@@ -511,9 +546,12 @@ static int run_own(struct run *run, struct confine_options *confine)
 	if (refresh_init(&run->refresh, run->prepared.profile) < 0)
 		return error_set(run->err, ENOMEM, "out of memory");
 	fill_names(run->prepared.profile, &names, confine);
+	if (fill_hidden(run->prepared.profile, &names, confine) < 0)
+		return error_set(run->err, ENOMEM, "out of memory");
 	confine->network = network_make;
 	confine->network_context = &run->prepared.plan;
 	r = confine_start(confine, &run->confine, run->err);
+	names_done(&names);
 	if (r < 0)
 		return r;
 	run->began = clock_now();

@@ -313,3 +313,34 @@ def test_tmp_is_private_and_what_is_left_there_is_kept_and_named(shared_net, con
 def test_tmp_can_be_shared(shared_net, conf):
     adit.output(shared_net, conf, "sh", "-c", "echo x >/tmp/shared-result", options=["--share-tmp"])
     assert stat.S_ISREG(os.stat("/tmp/shared-result").st_mode)
+
+
+def test_the_files_with_keys_cannot_be_read_inside(shared_net, conf):
+    """Else a program could take the key along through the tunnel."""
+    key = next(line.split()[-1] for line in open(conf) if line.startswith("PrivateKey"))
+    beside = shared_net.provider.write_conf(f"{HOME}/keyfile.conf")
+    with open(beside) as f:
+        text = f.read().replace(f"PrivateKey = {key}", "")
+    with open(f"{HOME}/key", "w") as f:
+        f.write(key + "\n")
+    with open(beside, "w") as f:
+        f.write(text + f"\n[Namespace]\nPrivateKeyFile = {HOME}/key\n")
+    for name in ("key", "keyfile.conf"):
+        os.chmod(f"{HOME}/{name}", 0o600)
+        os.chown(f"{HOME}/{name}", UID, GID)
+    said = adit.output(shared_net, beside, "sh", "-c",
+                       f"cat {HOME}/key {beside} 2>&1; echo over")
+    assert key not in said and "over" in said
+    assert said.count("No such device or address") == 2, said
+
+
+def test_the_sound_server_is_named_when_it_is_let_in(shared_net, conf):
+    os.makedirs("/run/user/1001/pulse", exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("/run/user/1001/pulse/native")
+        os.chmod("/run/user/1001/pulse/native", 0o666)
+        _, _, err = adit.run(shared_net, conf, "true")
+        assert "PulseAudio" in err and "--no-sound" in err
+        _, _, err = adit.run(shared_net, conf, "true", options=["--no-sound"])
+        assert "PulseAudio" not in err
+    os.unlink("/run/user/1001/pulse/native")
