@@ -770,13 +770,42 @@ VECTOR __m512i block_of_lane(void)
 	return _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7);
 }
 
-VECTOR void absorb_whole(struct one *one, size_t offset)
+VECTOR struct limbs load_row(const struct one *one, size_t offset)
 {
 	__m512i a = _mm512_loadu_si512(one->lane.out + offset);
 	__m512i b = _mm512_loadu_si512(one->lane.out + offset + 64);
+	struct limbs zero = no_limbs();
+
+	return add_block(&zero, _mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+}
+
+VECTOR void absorb_whole(struct one *one, size_t offset)
+{
+	struct limbs row = load_row(one, offset);
 
 	one->sum = multiply(&one->sum, &one->step, &one->step20);
-	one->sum = add_block(&one->sum, _mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+	one->sum = add_limbs(&one->sum, &row);
+}
+
+/* Rows of 128 bytes, two at a time as far as they go, with one carry for both:
+ * each waits for the one before it.  Returns where the next is.
+ */
+VECTOR size_t absorb_pairs(struct one *one)
+{
+	struct limbs twice = multiply(&one->step, &one->step, &one->step20);
+	struct limbs twice20 = times_20(&twice);
+	size_t offset = 0;
+
+	for (; offset + 256 <= one->lane.len; offset += 256) {
+		struct limbs low = no_limbs(), high = no_limbs();
+		struct limbs first = load_row(one, offset), second = load_row(one, offset + 128);
+
+		multiply_add_limbs(&low, &high, &first, &one->step, &one->step20);
+		multiply_add_limbs(&low, &high, &one->sum, &twice, &twice20);
+		one->sum = carry(&low, &high);
+		one->sum = add_limbs(&one->sum, &second);
+	}
+	return offset;
 }
 
 /* Up to 128 bytes; lanes for which there is no block stay as they are. */
@@ -794,7 +823,7 @@ VECTOR void absorb_rest(struct one *one, size_t offset)
 
 VECTOR void absorb_all(struct one *one)
 {
-	size_t offset = 0;
+	size_t offset = one->lane.len < 512 ? 0 : absorb_pairs(one);
 
 	for (; offset + 128 <= one->lane.len; offset += 128)
 		absorb_whole(one, offset);
