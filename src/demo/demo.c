@@ -440,6 +440,8 @@ static int build(struct demo *demo, struct error *err)
 		return error_errno(err, errno, "cannot find this program's file");
 	demo->self[len] = '\0';
 	(void)signal(SIGPIPE, SIG_IGN);
+	if (chdir("/") < 0) /* this folder's path may be shut to the program */
+		return error_errno(err, errno, "cannot enter '/'");
 	r = leave_this_machine(err);
 	if (r == 0)
 		r = device_make_keys(&demo->provider_keys, err);

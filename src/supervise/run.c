@@ -532,8 +532,9 @@ static int turn_until_ended(struct run *run)
 }
 
 /* Namespaces, network, tunnel, command: everything that is this run's alone. */
-static int run_own(struct run *run, struct confine_options *confine)
+static int run_own(struct run *run, const struct confine_options *asked)
 {
+	struct confine_options confine = *asked;
 	struct names names = {0};
 	int r = claim_key(run);
 
@@ -545,12 +546,12 @@ static int run_own(struct run *run, struct confine_options *confine)
 		return r;
 	if (refresh_init(&run->refresh, run->prepared.profile) < 0)
 		return error_set(run->err, ENOMEM, "out of memory");
-	fill_names(run->prepared.profile, &names, confine);
-	if (fill_hidden(run->prepared.profile, &names, confine) < 0)
+	fill_names(run->prepared.profile, &names, &confine);
+	if (fill_hidden(run->prepared.profile, &names, &confine) < 0)
 		return error_set(run->err, ENOMEM, "out of memory");
-	confine->network = network_make;
-	confine->network_context = &run->prepared.plan;
-	r = confine_start(confine, &run->confine, run->err);
+	confine.network = network_make;
+	confine.network_context = &run->prepared.plan;
+	r = confine_start(&confine, &run->confine, run->err);
 	names_done(&names);
 	if (r < 0)
 		return r;

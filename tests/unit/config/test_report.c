@@ -301,7 +301,7 @@ static void test_more_paths_than_are_kept_are_shown_without(void **state)
 
 	(void)state;
 	for (int i = 0; i < 70; i++) {
-		char path[16];
+		char path[32];
 		struct report_spot spot = {.pos = {path, 1, 1}};
 
 		(void)snprintf(path, sizeof(path), "%d.conf", i);
