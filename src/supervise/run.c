@@ -58,6 +58,7 @@ struct run {
 
 	bool is_ready; /* process 1 has made everything */
 	bool has_handshake;
+	bool has_warned_of_mark;
 	struct instant began;
 	struct instant deadline; /* of the wait for a handshake */
 	struct instant end_of_grace;
@@ -163,6 +164,15 @@ static int on_look_up(void *context, int fd, uint32_t events)
 	return 0;
 }
 
+/* Once: the tunnel works without it, by the main routing table. */
+static void warn_of_mark(struct run *run, bool is_refused)
+{
+	if (is_refused && !run->has_warned_of_mark)
+		log_warn("FwMark is not set: that needs root; the tunnel's own packets go by the "
+			 "usual routes");
+	run->has_warned_of_mark = run->has_warned_of_mark || is_refused;
+}
+
 static int on_tunnel_event(void *context, int fd, uint32_t events)
 {
 	struct run *run = context;
@@ -176,6 +186,7 @@ static int on_tunnel_event(void *context, int fd, uint32_t events)
 		return 0; /* it has died: its pidfd says so too */
 	memcpy(run->last_timestamp, stats.last_timestamp, sizeof(run->last_timestamp));
 	run->has_handshake = run->has_handshake || tunnel_stats_has_handshake(&stats);
+	warn_of_mark(run, stats.is_mark_refused);
 	refresh_consider(&run->refresh, clock_now(), &stats);
 	tunnel_stats_done(&stats);
 	if (run->refresh.look_up.fd >= 0 && look_up < 0)

@@ -143,3 +143,10 @@ def test_lossy_way_is_no_obstacle(net, conf, loss):
     out = adit.output(net, conf, "ping", "-c20", "-i0.05", "-W1", internet.WEB,
                       options=["--wait", "20"], timeout=40)
     assert " 0 received" not in out
+
+
+def test_mark_that_only_root_may_set_is_a_warning(net):
+    conf = net.provider.write_conf(interface="FwMark = 0x20")
+    status, out, err = adit.run(net, conf, "echo", "ran")
+    assert (status, out) == (0, "ran\n"), err
+    assert err.count("FwMark is not set") == 1
