@@ -28,7 +28,7 @@ void batch_done(struct batch *batch)
 
 uint8_t *batch_reserve(struct batch *batch, size_t len)
 {
-	if (batch->n_runs == BATCH_RUNS_MAX || len > BATCH_SIZE - batch->used)
+	if (batch->n_runs > BATCH_RUNS_MAX - BATCH_FRAME_RUNS_MAX || len > BATCH_SIZE - batch->used)
 		return NULL;
 	return batch->buffer + batch->used;
 }
@@ -82,7 +82,8 @@ void batch_balance(struct batch *batch, unsigned int n, size_t len)
 
 bool batch_is_full(const struct batch *batch)
 {
-	return batch->used >= BATCH_FULL_LEN || batch->n_runs == BATCH_RUNS_MAX;
+	return batch->used >= BATCH_FULL_LEN ||
+	       batch->n_runs > BATCH_RUNS_MAX - BATCH_FRAME_RUNS_MAX;
 }
 
 void batch_clear(struct batch *batch)

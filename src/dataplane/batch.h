@@ -16,6 +16,7 @@
 enum {
 	BATCH_SIZE = 256 * 1024, /* bytes */
 	BATCH_RUNS_MAX = 64,
+	BATCH_FRAME_RUNS_MAX = 16,    /* more than the packets of one frame can make */
 	BATCH_RUN_DATAGRAMS_MAX = 64, /* UDP_MAX_SEGMENTS of older kernels */
 	BATCH_RUN_LEN_MAX = 65507,    /* UDP payload of an IPv4 packet of 65535 bytes */
 	BATCH_FULL_LEN = 48 * 1024,   /* send at once from here on: see batch_is_full() */
@@ -53,9 +54,11 @@ struct batch {
 int batch_init(struct batch *batch); /* -ENOMEM */
 void batch_done(struct batch *batch);
 
-/* Where the next datagram of up to len bytes may be written; NULL: send first. */
+/* Where the next datagrams, len bytes in all, may be written; NULL: send first.
+ * There is room for BATCH_FRAME_RUNS_MAX runs more.
+ */
 uint8_t *batch_reserve(struct batch *batch, size_t len);
-/* The first len reserved bytes are a datagram. */
+/* The next len reserved bytes are a datagram. */
 void batch_commit(struct batch *batch, const struct batch_route *route, size_t len);
 
 /* n datagrams of `len` bytes follow: spreads them evenly over as few runs as

@@ -148,9 +148,9 @@ static void write_tcp(const struct split *split, uint8_t *tcp, bool is_last)
 }
 
 /* Adds what sum_head() took as zero, the payload, and the length. */
-static void write_checksum(const struct split *split, uint8_t *packet, size_t payload_len)
+static void write_checksum(const struct split *split, uint8_t *transport, const uint8_t *payload,
+			   size_t payload_len)
 {
-	uint8_t *transport = packet + split->transport;
 	uint8_t changing[16] = {0};
 	uint64_t sum;
 
@@ -162,38 +162,71 @@ static void write_checksum(const struct split *split, uint8_t *packet, size_t pa
 		memcpy(changing + 4, transport + 4, 2);
 	}
 	sum = checksum_add(split->head_sum, changing, sizeof(changing));
-	sum = checksum_add(sum, packet + split->head_len, payload_len);
+	sum = checksum_add(sum, payload, payload_len);
 	if (split->kind == SPLIT_TCP)
 		checksum_store(transport + 16, sum);
 	else
 		checksum_store_nonzero(transport + 6, sum);
 }
 
+static size_t next_payload_len(const struct split *split)
+{
+	return split->payload_left < split->segment ? split->payload_left : split->segment;
+}
+
+/* The next packet's header, whose payload is still where it was. */
+static void write_head(const struct split *split, uint8_t *head, size_t payload_len)
+{
+	memcpy(head, split->head, split->head_len);
+	write_ip(split, head, split->head_len + payload_len);
+	if (split->kind == SPLIT_TCP)
+		write_tcp(split, head + split->transport, payload_len == split->payload_left);
+	else
+		be16_store(head + split->transport + 4, (uint16_t)(PACKET_UDP_LEN + payload_len));
+	write_checksum(split, head + split->transport, split->payload, payload_len);
+}
+
+static void advance(struct split *split, size_t payload_len)
+{
+	split->payload += payload_len;
+	split->payload_left -= payload_len;
+	split->n_done++;
+}
+
 bool split_next(struct split *split, struct split_packet *ret)
 {
-	size_t payload_len = split->payload_left;
-	uint8_t *packet = split->payload;
+	size_t payload_len;
 
 	if (split->n_done == split->n_packets)
 		return false;
 	if (split->kind == SPLIT_WHOLE) {
-		*ret = (struct split_packet){packet, payload_len};
+		*ret = (struct split_packet){split->payload, split->payload_left};
 		split->n_done++;
 		return true;
 	}
-	if (payload_len > split->segment)
-		payload_len = split->segment;
-	packet -= split->head_len;
-	memcpy(packet, split->head, split->head_len);
-	write_ip(split, packet, split->head_len + payload_len);
-	if (split->kind == SPLIT_TCP)
-		write_tcp(split, packet + split->transport, payload_len == split->payload_left);
-	else
-		be16_store(packet + split->transport + 4, (uint16_t)(PACKET_UDP_LEN + payload_len));
-	write_checksum(split, packet, payload_len);
-	*ret = (struct split_packet){packet, split->head_len + payload_len};
-	split->payload += payload_len;
-	split->payload_left -= payload_len;
-	split->n_done++;
+	payload_len = next_payload_len(split);
+	*ret = (struct split_packet){split->payload - split->head_len,
+				     split->head_len + payload_len};
+	write_head(split, ret->bytes, payload_len);
+	advance(split, payload_len);
+	return true;
+}
+
+bool split_next_parts(struct split *split, uint8_t *head, struct split_parts *ret)
+{
+	size_t payload_len;
+
+	if (split->n_done == split->n_packets)
+		return false;
+	if (split->kind == SPLIT_WHOLE) {
+		*ret = (struct split_parts){.body = split->payload,
+					    .body_len = split->payload_left};
+		split->n_done++;
+		return true;
+	}
+	payload_len = next_payload_len(split);
+	write_head(split, head, payload_len);
+	*ret = (struct split_parts){head, split->head_len, split->payload, payload_len};
+	advance(split, payload_len);
 	return true;
 }

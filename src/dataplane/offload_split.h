@@ -2,10 +2,10 @@
  *
  * How it works: with offloads on, the kernel hands over TCP streams and UDP
  * trains as one frame of up to 64 KiB with a virtio header that says how to cut
- * it.  split_next() writes the header of each packet straight in front of its
- * payload, over the end of the payload before it, which by then has been
- * encrypted: no byte of payload is copied.  Frames that are one packet come out
- * as they are, with the checksum that the kernel left undone filled in.
+ * it.  split_next_parts() writes the header of each packet apart, and no byte of
+ * payload is copied; split_next() writes it straight in front of its payload,
+ * over the end of the payload before it, which by then has been used.  Frames that are one packet
+ * come out as they are, with the checksum that the kernel left undone filled in.
  *
  * The virtio header is checked against the packet, never believed: lengths are
  * read from the IP and transport headers.
@@ -64,5 +64,17 @@ int split_begin(struct split *split, const struct virtio_net_hdr *header, uint8_
 
 /* The next packet, or false when all are done. */
 bool split_next(struct split *split, struct split_packet *ret);
+
+/* The next packet in two parts, so that many can be at hand at once: the frame is
+ * left as it is.
+ */
+struct split_parts {
+	const uint8_t *head; /* the caller's bytes; NULL, with head_len 0, for SPLIT_WHOLE */
+	size_t head_len;
+	const uint8_t *body; /* within the frame */
+	size_t body_len;
+};
+/* `head` has room for split->head_len bytes.  False: all are done. */
+bool split_next_parts(struct split *split, uint8_t *head, struct split_parts *ret);
 
 #endif

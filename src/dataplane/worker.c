@@ -29,6 +29,11 @@ enum {
 	FRAME_SIZE = SPLIT_FRAME_MAX + 1,
 	UAPI_PIECE = 4096,
 	PADDING_MAX = 15,
+	SEAL_MAX = 64, /* packets sealed at once */
+	OPENED_MAX = 64,
+	HEADS_SIZE = SEAL_MAX * SPLIT_HEAD_MAX,
+	/* of what one frame's packets become, however it is cut */
+	SEAL_ROOM = SPLIT_FRAME_MAX + HEADS_SIZE + SEAL_MAX * (PADDING_MAX + WG_OVERHEAD_LEN),
 };
 
 /* Kinds of event that a remote party can cause, so that they are rate-limited. */
@@ -49,6 +54,8 @@ struct worker {
 	bool is_uapi_full; /* a reply waits for room in the socket */
 
 	uint8_t *frame; /* FRAME_SIZE bytes, owned: the TUN frame under way */
+	size_t frame_len;
+	uint8_t *heads; /* HEADS_SIZE bytes behind it: of its packets */
 	struct split split;
 	struct merge *merge; /* owned */
 	struct batch batch;
@@ -194,56 +201,99 @@ static void answer_unreachable(struct worker *worker, const struct split_packet 
 	write_tun(worker, iov, 2);
 }
 
-/* The packet and those behind it in the frame, into the send buffer. */
-static void seal_frame(struct worker *worker, struct wg_seal *seal, struct split_packet packet)
+/* Up to SEAL_MAX packets of the frame, sealed at once into the send buffer; how
+ * many bytes they have become.
+ */
+static size_t seal_some(struct worker *worker, struct wg_seal *seal,
+			const struct batch_route *route, unsigned int *ret_n)
 {
+	struct wg_sealing sealing[SEAL_MAX];
+	size_t len[SEAL_MAX];
+	struct split_parts parts;
+	uint8_t *head = worker->heads;
+	uint8_t *out = reserve(worker, SEAL_ROOM);
+	unsigned int n = 0;
+	size_t total = 0;
+
+	while (n < SEAL_MAX && split_next_parts(&worker->split, head, &parts)) {
+		sealing[n] = (struct wg_sealing){
+			.head = parts.head,
+			.head_len = parts.head_len,
+			.body = parts.body,
+			.body_len = parts.body_len,
+			.out = out + total,
+		};
+		len[n] = wg_sealed_len(parts.head_len + parts.body_len, worker->mtu);
+		total += len[n++];
+		head += parts.head_len;
+	}
+	wg_seal_many(seal, sealing, n, worker->mtu);
+	for (unsigned int i = 0; i < n; i++)
+		batch_commit(&worker->batch, route, len[i]);
+	*ret_n = n;
+	return total;
+}
+
+/* All packets of the frame. */
+static void seal_frame(struct worker *worker, struct wg_seal *seal)
+{
+	const struct split *split = &worker->split;
 	const struct batch_route route = {
 		.to = seal->to,
 		.source = seal->source,
 		.ifindex = seal->ifindex,
-		.tos = wg_outer_tos(packet.bytes, packet.len),
+		.tos = wg_outer_tos(worker->frame, worker->frame_len),
 	};
+	size_t packet_len =
+		split->n_packets > 1 ? (size_t)split->head_len + split->segment : worker->frame_len;
 	unsigned int n_sealed = 0;
 	size_t n_bytes = 0;
 
-	batch_balance(&worker->batch, worker->split.n_packets, packet.len + WG_OVERHEAD_LEN);
-	do {
-		uint8_t *out = reserve(worker, packet.len + PADDING_MAX + WG_OVERHEAD_LEN);
-		size_t len = wg_seal(seal, out, NULL, 0, packet.bytes, packet.len, worker->mtu);
+	batch_balance(&worker->batch, split->n_packets, packet_len + WG_OVERHEAD_LEN);
+	while (n_sealed < split->n_packets) {
+		unsigned int n;
 
-		batch_commit(&worker->batch, &route, len);
-		n_sealed++;
-		n_bytes += len;
-	} while (split_next(&worker->split, &packet));
+		n_bytes += seal_some(worker, seal, &route, &n);
+		n_sealed += n;
+	}
 	wg_seal_end(worker->device, worker->now, seal, n_sealed, n_bytes);
 }
 
-static void stage_frame(struct worker *worker, struct split_packet packet)
+static void stage_frame(struct worker *worker)
 {
-	do
+	struct split_packet packet;
+
+	while (split_next(&worker->split, &packet))
 		wg_stage(worker->device, worker->now, packet.bytes, packet.len);
-	while (split_next(&worker->split, &packet));
+}
+
+static void refuse_frame(struct worker *worker)
+{
+	struct split_packet packet;
+
+	if (split_next(&worker->split, &packet))
+		answer_unreachable(worker, &packet);
 }
 
 static void take_frame(struct worker *worker, const struct virtio_net_hdr *header, size_t len)
 {
-	struct split_packet packet;
 	struct wg_seal seal;
 	int r;
 
-	if (split_begin(&worker->split, header, worker->frame, len) < 0 ||
-	    !split_next(&worker->split, &packet)) {
+	if (split_begin(&worker->split, header, worker->frame, len) < 0) {
 		worker->health.tun_refused++;
 		return;
 	}
-	r = wg_seal_begin(worker->device, worker->now, packet.bytes, packet.len,
-			  worker->split.n_packets, &seal);
+	worker->frame_len = len;
+	/* the frame begins with the first packet's header as it is */
+	r = wg_seal_begin(worker->device, worker->now, worker->frame, len, worker->split.n_packets,
+			  &seal);
 	if (r == 0)
-		seal_frame(worker, &seal, packet);
+		seal_frame(worker, &seal);
 	else if (r == -EAGAIN)
-		stage_frame(worker, packet);
+		stage_frame(worker);
 	else if (r == -ENOKEY || r == -EDESTADDRREQ)
-		answer_unreachable(worker, &packet);
+		refuse_frame(worker);
 }
 
 static int on_tun(void *context, int fd, uint32_t events)
@@ -299,22 +349,37 @@ static void take_datagram(struct worker *worker, const struct wg_datagram *datag
 	}
 }
 
-static void take_message(struct worker *worker, const struct udp_message *message)
+/* Of a message from `at` on, as many as are opened at once; where the rest begins. */
+static size_t take_some(struct worker *worker, const struct udp_message *message, size_t at)
 {
-	struct wg_datagram datagram = {
-		.from = &message->from,
-		.to = &message->to,
-		.ifindex = message->ifindex,
-		.tos = message->tos,
-	};
+	struct wg_datagram datagram[OPENED_MAX];
+	size_t n = 0;
 
-	for (size_t at = 0; at < message->len; at += message->segment) {
+	for (; n < OPENED_MAX && at < message->len; at += message->segment) {
 		size_t left = message->len - at;
 
-		datagram.bytes = message->bytes + at;
-		datagram.len = left < message->segment ? left : message->segment;
-		take_datagram(worker, &datagram);
+		datagram[n++] = (struct wg_datagram){
+			.bytes = message->bytes + at,
+			.len = left < message->segment ? left : message->segment,
+			.from = &message->from,
+			.to = &message->to,
+			.ifindex = message->ifindex,
+			.tos = message->tos,
+		};
 	}
+	if (n > 1)
+		wg_open_ahead(worker->device, worker->now, datagram, n);
+	for (size_t i = 0; i < n; i++)
+		take_datagram(worker, &datagram[i]);
+	return at;
+}
+
+static void take_message(struct worker *worker, const struct udp_message *message)
+{
+	size_t at = 0;
+
+	while (at < message->len)
+		at = take_some(worker, message, at);
 }
 
 static int on_udp(void *context, int fd, uint32_t events)
@@ -506,12 +571,13 @@ static int start_device(struct worker *worker)
 
 static int start_buffers(struct worker *worker)
 {
-	void *frame =
-		mmap(NULL, FRAME_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *frame = mmap(NULL, FRAME_SIZE + HEADS_SIZE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (frame == MAP_FAILED)
 		return -ENOMEM;
 	worker->frame = frame;
+	worker->heads = worker->frame + FRAME_SIZE;
 	worker->merge = calloc(1, sizeof(*worker->merge));
 	worker->reader = udp_reader_new();
 	if (!worker->merge || !worker->reader || batch_init(&worker->batch) < 0 ||
@@ -575,7 +641,7 @@ void worker_free(struct worker *worker)
 	udp_close(&worker->sockets);
 	udp_close(&worker->fresh_sockets);
 	if (worker->frame)
-		(void)munmap(worker->frame, FRAME_SIZE);
+		(void)munmap(worker->frame, FRAME_SIZE + HEADS_SIZE);
 	free(worker->merge);
 	udp_reader_free(worker->reader);
 	batch_done(&worker->batch);

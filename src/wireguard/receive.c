@@ -229,6 +229,75 @@ static enum wg_verdict deliver(struct wg_device *device, struct wg_peer *peer,
 	return WG_DELIVER;
 }
 
+static bool may_open(const struct wg_keypair *keypair, struct instant now, uint64_t counter)
+{
+	return keypair && keypair_can_receive(keypair, now) && counter < WG_REJECT_AFTER_MESSAGES;
+}
+
+static bool open_one(struct wg_device *device, const struct wg_keypair *keypair, uint64_t counter,
+		     const struct wg_datagram *datagram)
+{
+	switch (datagram->state) {
+	case WG_SEALED:
+		return crypto_open(device->crypto, &keypair->receive, counter,
+				   datagram->bytes + WG_HEADER_LEN, datagram->len - WG_HEADER_LEN);
+	case WG_OPENED:
+		return true;
+	case WG_FORGED:
+		break;
+	}
+	return false;
+}
+
+/* At most CRYPTO_BATCH_MAX. */
+static void open_slice(struct wg_device *device, const struct wg_keypair *keypair,
+		       struct wg_datagram *const *datagrams, size_t n)
+{
+	struct crypto_opening opening[CRYPTO_BATCH_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		const struct message_data *message = (const void *)datagrams[i]->bytes;
+
+		opening[i] = (struct crypto_opening){
+			.counter = le64_to_host(message->counter),
+			.bytes = datagrams[i]->bytes + WG_HEADER_LEN,
+			.len = datagrams[i]->len - WG_HEADER_LEN,
+		};
+	}
+	crypto_open_batch(device->crypto, &keypair->receive, opening, n);
+	for (size_t i = 0; i < n; i++)
+		datagrams[i]->state = opening[i].is_authentic ? WG_OPENED : WG_FORGED;
+}
+
+void wg_open_ahead(struct wg_device *device, struct instant now, struct wg_datagram *datagrams,
+		   size_t n)
+{
+	struct wg_datagram *chosen[CRYPTO_BATCH_MAX];
+	struct wg_keypair *keypair = NULL;
+	size_t n_chosen = 0;
+
+	for (size_t i = 0; i < n && device->is_up; i++) {
+		const struct message_data *message = (const void *)datagrams[i].bytes;
+		uint32_t receiver;
+
+		if (message_classify(datagrams[i].bytes, datagrams[i].len) != MESSAGE_DATA)
+			continue;
+		receiver = le32_to_host(message->receiver);
+		if (!keypair)
+			keypair = find_keypair(device, receiver);
+		if (!may_open(keypair, now, le64_to_host(message->counter)) ||
+		    keypair->index.index != receiver)
+			continue;
+		chosen[n_chosen++] = &datagrams[i];
+		if (n_chosen == CRYPTO_BATCH_MAX) {
+			open_slice(device, keypair, chosen, n_chosen);
+			n_chosen = 0;
+		}
+	}
+	if (n_chosen > 0)
+		open_slice(device, keypair, chosen, n_chosen);
+}
+
 static enum wg_verdict receive_data(struct wg_device *device, struct instant now,
 				    const struct wg_datagram *datagram, struct wg_packet *ret)
 {
@@ -237,9 +306,7 @@ static enum wg_verdict receive_data(struct wg_device *device, struct instant now
 	struct wg_keypair *keypair = find_keypair(device, le32_to_host(message->receiver));
 	struct wg_peer *peer;
 
-	if (!keypair || !keypair_can_receive(keypair, now) || counter >= WG_REJECT_AFTER_MESSAGES ||
-	    !crypto_open(device->crypto, &keypair->receive, counter,
-			 datagram->bytes + WG_HEADER_LEN, datagram->len - WG_HEADER_LEN))
+	if (!may_open(keypair, now, counter) || !open_one(device, keypair, counter, datagram))
 		return refuse(&device->stats.rx_invalid);
 	if (!replay_accept(&keypair->replay, counter))
 		return refuse(&device->stats.rx_replayed);

@@ -35,16 +35,26 @@ static size_t count_padding(size_t len, size_t mtu)
 	return padded - unit;
 }
 
-static size_t encrypt(struct crypto *crypto, const struct wg_keypair *keypair, uint64_t counter,
-		      const struct crypto_plain *plain, uint8_t *out)
+static void write_header(const struct wg_keypair *keypair, uint64_t counter, uint8_t *out)
 {
 	struct message_data *message = (void *)out;
 
 	message->type = le32_from_host(MESSAGE_DATA);
 	message->receiver = le32_from_host(keypair->remote_index);
 	message->counter = le64_from_host(counter);
-	return sizeof(*message) +
-	       crypto_seal(crypto, &keypair->send, counter, plain, out + sizeof(*message));
+}
+
+static size_t encrypt(struct crypto *crypto, const struct wg_keypair *keypair, uint64_t counter,
+		      const struct crypto_plain *plain, uint8_t *out)
+{
+	write_header(keypair, counter, out);
+	return WG_HEADER_LEN +
+	       crypto_seal(crypto, &keypair->send, counter, plain, out + WG_HEADER_LEN);
+}
+
+size_t wg_sealed_len(size_t len, size_t padded_mtu)
+{
+	return len + count_padding(len, padded_mtu) + WG_OVERHEAD_LEN;
 }
 
 /* The peer that gets the packet, or why there is none. */
@@ -111,6 +121,49 @@ size_t wg_seal(struct wg_seal *seal, uint8_t *out, const uint8_t *head, size_t h
 	seal->n_left--;
 	return encrypt(seal->peer->device->crypto, seal->keypair, seal->next_counter++, &plain,
 		       out);
+}
+
+/* At most CRYPTO_BATCH_MAX. */
+static void seal_slice(struct wg_seal *seal, const struct wg_sealing *packets, unsigned int n,
+		       size_t padded_mtu)
+{
+	struct crypto_sealing sealing[CRYPTO_BATCH_MAX];
+
+	for (unsigned int i = 0; i < n; i++) {
+		const struct wg_sealing *packet = &packets[i];
+
+		write_header(seal->keypair, seal->next_counter + i, packet->out);
+		sealing[i] = (struct crypto_sealing){
+			.plain =
+				{
+					.head = packet->head,
+					.head_len = packet->head_len,
+					.body = packet->body,
+					.body_len = packet->body_len,
+					.n_zeroes = count_padding(
+						packet->head_len + packet->body_len, padded_mtu),
+				},
+			.out = packet->out + WG_HEADER_LEN,
+		};
+	}
+	crypto_seal_batch(seal->peer->device->crypto, &seal->keypair->send, seal->next_counter,
+			  sealing, n);
+	seal->next_counter += n;
+	seal->n_left -= n;
+}
+
+void wg_seal_many(struct wg_seal *seal, const struct wg_sealing *packets, unsigned int n,
+		  size_t padded_mtu)
+{
+	if (n > seal->n_left) /* more have no counter of their own */
+		n = seal->n_left;
+	while (n > 0) {
+		unsigned int slice = n < CRYPTO_BATCH_MAX ? n : CRYPTO_BATCH_MAX;
+
+		seal_slice(seal, packets, slice, padded_mtu);
+		packets += slice;
+		n -= slice;
+	}
 }
 
 void wg_seal_end(struct wg_device *device, struct instant now, struct wg_seal *seal,

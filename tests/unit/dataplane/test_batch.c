@@ -132,7 +132,7 @@ static void test_runs_are_counted(void **state)
 	struct batch_route route = route_to("192.0.2.1:1");
 
 	(void)state;
-	for (int i = 0; i < BATCH_RUNS_MAX; i++) {
+	for (int i = 0; i <= BATCH_RUNS_MAX - BATCH_FRAME_RUNS_MAX; i++) {
 		route.tos = (uint8_t)i;
 		add(&route, 10);
 	}

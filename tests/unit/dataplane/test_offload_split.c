@@ -65,6 +65,35 @@ static void check_packet(const struct made *made, size_t segment, unsigned int n
 		assert_int_equal(be32_load(transport + 4), (uint32_t)(made->sequence + at));
 }
 
+/* The packets in parts, all at hand at once, are those made in place. */
+static void check_parts(const struct made *made, size_t segment)
+{
+	static uint8_t heads[SPLIT_FRAME_MAX * 2];
+	static struct split_parts parts[64];
+	struct virtio_net_hdr header;
+	struct split_packet packet;
+	size_t len = make_super(made, segment, &header);
+	unsigned int n = 0;
+
+	assert_int_equal(split_begin(&split, &header, frame, len), 0);
+	memcpy(original, frame, len);
+	while (n < 64 && split_next_parts(&split, heads + n * SPLIT_HEAD_MAX, &parts[n]))
+		n++;
+	assert_memory_equal(frame, original, len);
+	assert_int_equal(split_begin(&split, &header, frame, len), 0);
+	for (unsigned int i = 0; i < n; i++) {
+		static uint8_t whole[SPLIT_FRAME_MAX];
+		size_t at = (size_t)(parts[i].body - frame);
+
+		/* the body of before, for split_next() writes over the frame */
+		memcpy(whole, parts[i].head, parts[i].head_len);
+		memcpy(whole + parts[i].head_len, original + at, parts[i].body_len);
+		assert_true(split_next(&split, &packet));
+		assert_int_equal(packet.len, parts[i].head_len + parts[i].body_len);
+		assert_memory_equal(packet.bytes, whole, packet.len);
+	}
+}
+
 static void check_split(const struct made *made, size_t segment)
 {
 	struct virtio_net_hdr header;
@@ -78,6 +107,7 @@ static void check_split(const struct made *made, size_t segment)
 		check_packet(made, segment, n++, &packet);
 	assert_int_equal(n, split.n_packets);
 	assert_false(split_next(&split, &packet));
+	check_parts(made, segment);
 }
 
 static void test_random_trains_are_cut_into_right_packets(void **state)
@@ -192,6 +222,23 @@ static void test_a_packet_without_offloads_passes_unchanged(void **state)
 }
 
 /* What a virtio header may say that is not true of the packet. */
+static void test_a_packet_without_offloads_is_one_part(void **state)
+{
+	struct virtio_net_hdr header = {0};
+	struct split_parts parts;
+	struct made made = {.version = 4, .protocol = IPPROTO_UDP, .payload_len = 100};
+	struct virtio_net_hdr unused;
+	size_t len = make_super(&made, 100, &unused);
+
+	(void)state;
+	assert_int_equal(split_begin(&split, &header, frame, len), 0);
+	assert_true(split_next_parts(&split, NULL, &parts));
+	assert_int_equal(parts.head_len, 0);
+	assert_ptr_equal(parts.body, frame);
+	assert_int_equal(parts.body_len, len);
+	assert_false(split_next_parts(&split, NULL, &parts));
+}
+
 static void test_contradictions_are_refused(void **state)
 {
 	static const struct {
@@ -253,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_cwr_stays_on_the_first_and_fin_and_psh_on_the_last),
 		cmocka_unit_test(test_a_single_packet_gets_the_checksum_left_to_us),
 		cmocka_unit_test(test_a_packet_without_offloads_passes_unchanged),
+		cmocka_unit_test(test_a_packet_without_offloads_is_one_part),
 		cmocka_unit_test(test_contradictions_are_refused),
 		cmocka_unit_test(test_segments_of_a_fragment_or_of_half_a_header_are_refused),
 		cmocka_unit_test(test_a_header_longer_than_any_real_one_is_refused),

@@ -638,12 +638,135 @@ static void test_cookie_replies_that_are_not_fetched_are_bounded(void **state)
 	assert_int_equal(pair->side[BOB].n_sent[MESSAGE_COOKIE], COOKIE_REPLIES_MAX + 1);
 }
 
+/* ---- many at once ---- */
+
+enum { TRAIN = 70 /* more than one slice of the cryptography */, SLOT = 256 };
+
+struct train {
+	uint8_t bytes[TRAIN][SLOT];
+	uint8_t inner[TRAIN][PAIR_PACKET_LEN];
+	struct wg_datagram datagram[TRAIN];
+};
+
+/* Alice's packets, sealed together. */
+static void make_train(struct pair *pair, struct train *train)
+{
+	struct wg_sealing sealing[TRAIN];
+	struct wg_seal seal;
+
+	memset(train, 0, sizeof(*train));
+	for (unsigned int i = 0; i < TRAIN; i++) {
+		pair_write_packet(ALICE, i, train->inner[i], PAIR_PACKET_LEN);
+		sealing[i] = (struct wg_sealing){
+			.head = train->inner[i],
+			.head_len = 20,
+			.body = train->inner[i] + 20,
+			.body_len = PAIR_PACKET_LEN - 20,
+			.out = train->bytes[i],
+		};
+		train->datagram[i] = (struct wg_datagram){
+			.bytes = train->bytes[i],
+			.len = wg_sealed_len(PAIR_PACKET_LEN, 1420),
+			.from = &pair->side[ALICE].at,
+			.to = &pair->side[BOB].at,
+		};
+	}
+	assert_int_equal(wg_seal_begin(pair->side[ALICE].device, pair->now, train->inner[0],
+				       PAIR_PACKET_LEN, TRAIN, &seal),
+			 0);
+	wg_seal_many(&seal, sealing, TRAIN, 1420);
+	assert_int_equal(seal.n_left, 0);
+	wg_seal_many(&seal, sealing, 1, 1420); /* nothing is left for it */
+}
+
+static enum wg_verdict take(struct pair *pair, const struct wg_datagram *datagram,
+			    struct wg_packet *ret)
+{
+	return wg_receive(pair->side[BOB].device, pair->now, datagram, ret);
+}
+
+static void test_a_train_opened_ahead_is_delivered_packet_by_packet(void **state)
+{
+	struct pair *pair = *state;
+	static struct train train;
+
+	make_train(pair, &train);
+	wg_open_ahead(pair->side[BOB].device, pair->now, train.datagram, TRAIN);
+	for (unsigned int i = 0; i < TRAIN; i++) {
+		struct wg_packet packet;
+
+		assert_int_equal(train.datagram[i].state, WG_OPENED);
+		assert_int_equal(take(pair, &train.datagram[i], &packet), WG_DELIVER);
+		assert_int_equal(packet.len, PAIR_PACKET_LEN);
+		assert_memory_equal(packet.bytes, train.inner[i], PAIR_PACKET_LEN);
+	}
+}
+
+static void test_a_forged_one_of_a_train_is_dropped_alone(void **state)
+{
+	struct pair *pair = *state;
+	static struct train train;
+	struct wg_packet packet;
+
+	make_train(pair, &train);
+	train.bytes[3][40] ^= 1;
+	wg_open_ahead(pair->side[BOB].device, pair->now, train.datagram, TRAIN);
+	assert_int_equal(train.datagram[3].state, WG_FORGED);
+	for (unsigned int i = 0; i < TRAIN; i++)
+		assert_int_equal(take(pair, &train.datagram[i], &packet),
+				 i == 3 ? WG_DROP : WG_DELIVER);
+}
+
+static void test_a_train_is_replayed_in_vain(void **state)
+{
+	struct pair *pair = *state;
+	static struct train train;
+	static uint8_t copy[TRAIN][SLOT];
+	struct wg_packet packet;
+
+	make_train(pair, &train);
+	memcpy(copy, train.bytes, sizeof(copy));
+	for (int round = 0; round < 2; round++) {
+		memcpy(train.bytes, copy, sizeof(copy));
+		for (unsigned int i = 0; i < TRAIN; i++)
+			train.datagram[i].state = WG_SEALED;
+		wg_open_ahead(pair->side[BOB].device, pair->now, train.datagram, TRAIN);
+		for (unsigned int i = 0; i < TRAIN; i++)
+			assert_int_equal(take(pair, &train.datagram[i], &packet),
+					 round == 0 ? WG_DELIVER : WG_DROP);
+	}
+	assert_int_equal(pair_stats(pair, BOB).rx_replayed, TRAIN);
+}
+
+static void test_what_is_no_data_of_the_session_is_left_as_it_came(void **state)
+{
+	struct pair *pair = *state;
+	static struct train train;
+
+	make_train(pair, &train);
+	train.bytes[0][0] = MESSAGE_INITIATION;
+	train.bytes[2][4] ^= 1;			     /* another receiver */
+	memset(train.bytes[4] + 8, 0xff, 8);	     /* a counter past the last */
+	train.datagram[5].len = WG_OVERHEAD_LEN - 1; /* too short for a message */
+	wg_open_ahead(pair->side[BOB].device, pair->now, train.datagram, 7);
+	for (unsigned int i = 0; i < 7; i++)
+		assert_int_equal(train.datagram[i].state,
+				 i == 1 || i == 3 || i == 6 ? WG_OPENED : WG_SEALED);
+	wg_device_down(pair->side[BOB].device);
+	wg_open_ahead(pair->side[BOB].device, pair->now, train.datagram + 7, 1);
+	assert_int_equal(train.datagram[7].state, WG_SEALED);
+}
+
 #define PAIR_TEST(name)	     cmocka_unit_test_setup_teardown(name, pair_start, pair_stop)
 #define CONNECTED_TEST(name) cmocka_unit_test_setup_teardown(name, start_connected, pair_stop)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CONNECTED_TEST(test_a_train_opened_ahead_is_delivered_packet_by_packet),
+		CONNECTED_TEST(test_a_forged_one_of_a_train_is_dropped_alone),
+		CONNECTED_TEST(test_a_train_is_replayed_in_vain),
+		CONNECTED_TEST(test_what_is_no_data_of_the_session_is_left_as_it_came),
 		CONNECTED_TEST(test_what_is_no_message_is_dropped_and_counted),
 		CONNECTED_TEST(test_the_three_bytes_after_the_type_must_be_zero),
 		CONNECTED_TEST(test_a_device_that_is_down_takes_nothing),
