@@ -143,7 +143,7 @@ class Canaries:
         return {canary.place: canary.visits for canary in self.all if canary.visits}
 
     def check(self):
-        visited = self.visited()
         for canary in self.all:
             assert canary.sings(), f"{canary.place}: the canary is dead, its silence means nothing"
+        visited = self.visited()  # now: who came before the host has been taken in, too
         assert not visited, f"sockets of other programs were reached: {visited}"
