@@ -1,4 +1,4 @@
-/* What goes out: batches of data by wg_seal(), everything else by
+/* What goes out: batches of data by wg_seal_many(), everything else by
  * wg_next_output().
  *
  * How it works: a counter is taken from its keypair before anything is
@@ -105,24 +105,6 @@ int wg_seal_begin(struct wg_device *device, struct instant now, const uint8_t *i
 	return 0;
 }
 
-size_t wg_seal(struct wg_seal *seal, uint8_t *out, const uint8_t *head, size_t head_len,
-	       const uint8_t *body, size_t body_len, size_t padded_mtu)
-{
-	struct crypto_plain plain = {
-		.head = head,
-		.head_len = head_len,
-		.body = body,
-		.body_len = body_len,
-		.n_zeroes = count_padding(head_len + body_len, padded_mtu),
-	};
-
-	if (seal->n_left == 0)
-		return 0;
-	seal->n_left--;
-	return encrypt(seal->peer->device->crypto, seal->keypair, seal->next_counter++, &plain,
-		       out);
-}
-
 /* At most CRYPTO_BATCH_MAX. */
 static void seal_slice(struct wg_seal *seal, const struct wg_sealing *packets, unsigned int n,
 		       size_t padded_mtu)
@@ -164,6 +146,24 @@ void wg_seal_many(struct wg_seal *seal, const struct wg_sealing *packets, unsign
 		packets += slice;
 		n -= slice;
 	}
+}
+
+/* A batch of one. */
+size_t wg_seal(struct wg_seal *seal, uint8_t *out, const uint8_t *head, size_t head_len,
+	       const uint8_t *body, size_t body_len, size_t padded_mtu)
+{
+	const struct wg_sealing packet = {
+		.head = head,
+		.head_len = head_len,
+		.body = body,
+		.body_len = body_len,
+		.out = out,
+	};
+
+	if (seal->n_left == 0)
+		return 0;
+	wg_seal_many(seal, &packet, 1, padded_mtu);
+	return wg_sealed_len(head_len + body_len, padded_mtu);
 }
 
 void wg_seal_end(struct wg_device *device, struct instant now, struct wg_seal *seal,
