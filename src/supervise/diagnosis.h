@@ -27,7 +27,6 @@ struct diagnosis_facts {
 	int send_errno;		 /* of the last send that failed; 0: none did */
 	int icmp_errno;		 /* the errno that the last ICMP error stands for; 0: none came */
 	uint64_t bad_responses;	 /* handshake responses to us that did not authenticate */
-	uint64_t datagrams_in;	 /* datagrams of any kind that came */
 	bool has_preshared_key;
 };
 

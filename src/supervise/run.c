@@ -218,7 +218,6 @@ static int explain_silence(struct run *run)
 	facts.send_errno = stats.tx_errno;
 	facts.icmp_errno = stats.icmp_errno;
 	facts.bad_responses = stats.rx_bad_response;
-	facts.datagrams_in = stats.rx_datagrams;
 	tunnel_stats_done(&stats);
 	if (!endpoint_is_set(&facts.endpoint))
 		return error_set(run->err, EDESTADDRREQ,
