@@ -1,6 +1,7 @@
 #include "base/secret.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -8,9 +9,12 @@
 
 /* Stands before each secret, so that secret_free() knows the mapping. */
 struct secret_head {
-	size_t mapped; /* bytes, whole pages */
-	uint8_t padding[64 - sizeof(size_t)];
+	size_t mapped;	 /* bytes, whole pages */
+	size_t unlocked; /* as many, or 0 */
+	uint8_t padding[SECRET_HEAD_LEN - 2 * sizeof(size_t)];
 };
+
+static atomic_size_t n_unlocked; /* bytes */
 
 void *secret_new(size_t size)
 {
@@ -23,12 +27,14 @@ void *secret_new(size_t size)
 	head = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (head == MAP_FAILED)
 		return NULL;
-	(void)mlock(head, mapped);
 	(void)madvise(head, mapped, MADV_DONTDUMP);
 	if (madvise(head, mapped, MADV_WIPEONFORK) < 0) {
 		(void)munmap(head, mapped);
 		return NULL;
 	}
+	if (mlock(head, mapped) < 0)
+		head->unlocked = mapped;
+	atomic_fetch_add(&n_unlocked, head->unlocked);
 	head->mapped = mapped;
 	return head + 1;
 }
@@ -44,8 +50,19 @@ void secret_free(void *secret)
 	mapped = head->mapped;
 	if (mapped == 0) /* a child's wiped copy: the size went with it */
 		return;
+	atomic_fetch_sub(&n_unlocked, head->unlocked);
 	secret_wipe(head, mapped);
 	(void)munmap(head, mapped);
+}
+
+size_t secret_unlocked(void)
+{
+	return atomic_load(&n_unlocked);
+}
+
+void secret_count_anew(void)
+{
+	atomic_store(&n_unlocked, 0);
 }
 
 void secret_wipe(void *bytes, size_t len)

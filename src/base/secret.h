@@ -12,12 +12,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of its pages, a secret has this much less: sizes that leave it fit. */
+enum { SECRET_HEAD_LEN = 64 };
+
 /* Zeroed; NULL when memory is short.  Locking is tried, and not insisted on:
  * RLIMIT_MEMLOCK may be 0, and an unlocked key beats no tunnel.
  */
 void *secret_new(size_t size);
 /* Accepts NULL. */
 void secret_free(void *secret);
+
+/* Bytes of this process's secrets, whole pages, that could not be locked. */
+size_t secret_unlocked(void);
+/* In a child after fork(2), which has none of its parent's: counts anew. */
+void secret_count_anew(void);
 
 /* Is not optimised away. */
 void secret_wipe(void *bytes, size_t len);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "dataplane/worker.h"
 
 #include <errno.h>
@@ -117,6 +118,7 @@ int child_run(const struct child_options *given)
 	int r;
 
 	(void)prctl(PR_SET_NAME, "adit-dataplane", 0, 0, 0);
+	secret_count_anew();
 	reset_signals();
 	drop_terminal();
 	r = keep_descriptors(&options);

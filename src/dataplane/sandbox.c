@@ -14,7 +14,29 @@
 
 enum { FILES_MAX = 32 };
 
+/* Bytes of key memory that may be locked, where root starts us: ten thousand peers
+ * with a session each take 20 MiB.
+ */
+#define LOCKED_MAX (64UL << 20)
+
 /* ---- privileges ---- */
+
+/* As much as we may: what cannot be locked is counted, and no error. */
+static void raise_locked(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0)
+		return;
+	if (limit.rlim_max < LOCKED_MAX) {
+		const struct rlimit more = {LOCKED_MAX, LOCKED_MAX};
+
+		if (setrlimit(RLIMIT_MEMLOCK, &more) == 0)
+			return;
+	}
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_MEMLOCK, &limit);
+}
 
 static int set_limits(struct error *err)
 {
@@ -68,8 +90,10 @@ static int drop_capabilities(struct error *err)
 
 int sandbox_drop_privileges(const struct sandbox_options *options, struct error *err)
 {
-	int r = set_limits(err);
+	int r;
 
+	raise_locked();
+	r = set_limits(err);
 	if (r < 0)
 		return r;
 	drop_bounding_set();

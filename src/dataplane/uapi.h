@@ -23,7 +23,8 @@
  *     adit_rx_bad_response, adit_rx_handshake, adit_tx_errno (of the latest
  *     send), adit_tx_errors, adit_icmp_errno, adit_icmp_type, adit_icmp_code,
  *     adit_icmp_version (4 or 6), adit_icmp_count, adit_rx_datagrams,
- *     adit_tun_errors, adit_tun_refused, adit_mark_refused
+ *     adit_tun_errors, adit_tun_refused, adit_mark_refused, adit_unlocked (bytes of
+ *     key memory that RLIMIT_MEMLOCK did not let us lock)
  *   adit_stats, peer: adit_handshakes_sent
  *
  * Source: https://www.wireguard.com/xplatform/

@@ -148,9 +148,9 @@ static void add_health(struct uapi_reply *reply, const struct health *health)
 		       health->icmp_is_v6 ? 6 : 4, health->icmp_count);
 	uapi_reply_add(reply,
 		       "adit_rx_datagrams=%" PRIu64 "\nadit_tun_errors=%" PRIu64
-		       "\nadit_tun_refused=%" PRIu64 "\nadit_mark_refused=%d\n",
+		       "\nadit_tun_refused=%" PRIu64 "\nadit_mark_refused=%d\nadit_unlocked=%zu\n",
 		       health->rx_datagrams, health->tun_errors, health->tun_refused,
-		       health->is_mark_refused);
+		       health->is_mark_refused, secret_unlocked());
 }
 
 static void add_device_counters(struct uapi_reply *reply, const struct wg_device *device)

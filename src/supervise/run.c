@@ -187,6 +187,9 @@ static int on_tunnel_event(void *context, int fd, uint32_t events)
 	memcpy(run->last_timestamp, stats.last_timestamp, sizeof(run->last_timestamp));
 	run->has_handshake = run->has_handshake || tunnel_stats_has_handshake(&stats);
 	warn_of_mark(run, stats.is_mark_refused);
+	if (stats.n_unlocked > 0)
+		log_debug("the data plane could not lock %llu bytes of key memory: see ulimit -l",
+			  (unsigned long long)stats.n_unlocked);
 	refresh_consider(&run->refresh, clock_now(), &stats);
 	tunnel_stats_done(&stats);
 	if (run->refresh.look_up.fd >= 0 && look_up < 0)

@@ -32,6 +32,7 @@ static const struct number device_numbers[] = {
 	{"adit_icmp_count", FIELD(tunnel_stats, icmp_count), UINT64_MAX},
 	{"adit_tun_errors", FIELD(tunnel_stats, tun_errors), UINT64_MAX},
 	{"adit_mark_refused", FIELD(tunnel_stats, is_mark_refused), 1},
+	{"adit_unlocked", FIELD(tunnel_stats, n_unlocked), UINT64_MAX},
 	{0},
 };
 

@@ -76,6 +76,7 @@ struct tunnel_stats {
 	uint64_t icmp_count;
 	uint64_t tun_errors;  /* packets that the device did not take */
 	bool is_mark_refused; /* FwMark needs CAP_NET_ADMIN and is not set */
+	uint64_t n_unlocked;  /* bytes of its key memory that it could not lock */
 };
 
 struct tunnel_backend {

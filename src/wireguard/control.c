@@ -6,15 +6,15 @@
 #include "wireguard/peer.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct wg_device *wg_device_new(wg_random random, void *random_context, struct wall_time boot_wall)
 {
-	struct wg_device *device = calloc(1, sizeof(*device));
+	struct wg_device *device = secret_new(sizeof(*device));
 
 	if (!device)
 		return NULL;
+	device->vault = (struct vault)VAULT_INIT;
 	device->random = (struct random_source){random, random_context};
 	device->boot_wall = boot_wall;
 	device->crypto = crypto_new();
@@ -23,7 +23,7 @@ struct wg_device *wg_device_new(wg_random random, void *random_context, struct w
 	    index_init(&device->indices, device->random) < 0) {
 		ratelimit_free(device->ratelimit);
 		crypto_free(device->crypto);
-		free(device);
+		secret_free(device);
 		return NULL;
 	}
 	noise_static_init(&device->noise, device->crypto, device->random);
@@ -44,8 +44,8 @@ void wg_device_free(struct wg_device *device)
 	schedule_done(&device->schedule);
 	roster_done(&device->roster);
 	crypto_free(device->crypto);
-	secret_wipe(device, sizeof(*device));
-	free(device);
+	vault_done(&device->vault);
+	secret_free(device);
 }
 
 /* ---- time ---- */

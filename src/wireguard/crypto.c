@@ -98,8 +98,7 @@ static bool choose_kernel(struct crypto *crypto, const char *name)
 /* All but the kernel. */
 static struct crypto *make(void)
 {
-	/* Ordinary memory, as the library's contexts are, which hold the same keys. */
-	struct crypto *crypto = calloc(1, sizeof(*crypto));
+	struct crypto *crypto = secret_new(sizeof(*crypto));
 
 	if (!crypto)
 		return NULL;
@@ -145,8 +144,7 @@ void crypto_free(struct crypto *crypto)
 	EVP_CIPHER_free(crypto->cipher);
 	EVP_MAC_free(crypto->blake2s_mac);
 	EVP_MD_free(crypto->blake2s);
-	secret_wipe(crypto, sizeof(*crypto));
-	free(crypto);
+	secret_free(crypto);
 }
 
 /* ---- BLAKE2s ---- */

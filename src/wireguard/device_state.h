@@ -2,6 +2,7 @@
 #ifndef ADIT_WIREGUARD_DEVICE_STATE_H
 #define ADIT_WIREGUARD_DEVICE_STATE_H
 
+#include "base/vault.h"
 #include "wireguard/allowedips.h"
 #include "wireguard/cookie.h"
 #include "wireguard/device.h"
@@ -35,7 +36,9 @@ struct receive_cache {
 	struct wg_peer *owner;	    /* borrowed; NULL: none */
 };
 
+/* Is in secret memory itself. */
 struct wg_device {
+	struct vault vault; /* peers and keypairs */
 	struct random_source random;
 	struct wall_time boot_wall; /* wall time at instant 0 */
 	bool is_up;

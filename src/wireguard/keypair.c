@@ -1,15 +1,13 @@
 #include "wireguard/keypair.h"
 
-#include "base/secret.h"
+#include "base/vault.h"
 #include "wireguard/constants.h"
 #include "wireguard/noise.h"
 
-#include <stdlib.h>
-
-struct wg_keypair *keypair_new(const struct noise_session *session, struct instant now,
-			       struct wg_peer *peer)
+struct wg_keypair *keypair_new(struct vault *vault, const struct noise_session *session,
+			       struct instant now, struct wg_peer *peer)
 {
-	struct wg_keypair *keypair = calloc(1, sizeof(*keypair));
+	struct wg_keypair *keypair = vault_take(vault, sizeof(*keypair));
 
 	if (!keypair)
 		return NULL;
@@ -26,10 +24,7 @@ struct wg_keypair *keypair_new(const struct noise_session *session, struct insta
 
 void keypair_free(struct wg_keypair *keypair)
 {
-	if (!keypair)
-		return;
-	secret_wipe(keypair, sizeof(*keypair));
-	free(keypair);
+	vault_give(keypair);
 }
 
 static bool is_older(const struct wg_keypair *keypair, struct instant now, uint64_t ns)

@@ -5,8 +5,8 @@
  *     current   what we send with
  *     previous  packets under it may still be under way
  *
- * A keypair is allocated when a handshake ends and freed, wiped, when no place
- * holds it any more.
+ * A keypair is taken from the device's vault when a handshake ends and given
+ * back, which wipes it, when no place holds it any more.
  *
  * Source: whitepaper sections 5.4.5, 5.4.6, 6.1, 6.2; the places are the kernel
  * module's.
@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 struct noise_session;
+struct vault;
 struct wg_peer;
 
 struct wg_keypair {
@@ -39,8 +40,8 @@ struct wg_keypair {
 };
 
 /* NULL: out of memory.  Not in a place nor in the index table yet. */
-struct wg_keypair *keypair_new(const struct noise_session *session, struct instant now,
-			       struct wg_peer *peer);
+struct wg_keypair *keypair_new(struct vault *vault, const struct noise_session *session,
+			       struct instant now, struct wg_peer *peer);
 void keypair_free(struct wg_keypair *keypair); /* wipes; accepts NULL */
 
 /* Not refused, younger than 180 s, and n more counters are left below

@@ -5,7 +5,6 @@
 #include "wireguard/device_state.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- what it wants ---- */
@@ -171,7 +170,7 @@ bool peer_begin_session(struct wg_peer *peer, struct instant now)
 	struct wg_keypair *keypair = NULL;
 
 	if (noise_begin_session(&peer->handshake, &device->noise, &session))
-		keypair = keypair_new(&session, now, peer);
+		keypair = keypair_new(&device->vault, &session, now, peer);
 	secret_wipe(&session, sizeof(session));
 	if (!keypair) {
 		index_remove(&device->indices, &peer->handshake_index);
@@ -264,7 +263,7 @@ enum { INDICES_PER_PEER = 4 };
 
 static struct wg_peer *make_peer(struct wg_device *device, const uint8_t public_key[32])
 {
-	struct wg_peer *peer = calloc(1, sizeof(*peer));
+	struct wg_peer *peer = vault_take(&device->vault, sizeof(*peer));
 
 	if (!peer)
 		return NULL;
@@ -282,8 +281,7 @@ static void free_peer(struct wg_peer *peer)
 {
 	noise_done(&peer->handshake);
 	cookie_maker_done(&peer->cookie);
-	secret_wipe(peer, sizeof(*peer));
-	free(peer);
+	vault_give(peer);
 }
 
 struct wg_peer *wg_peer_add(struct wg_device *device, struct instant now,

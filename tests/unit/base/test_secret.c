@@ -154,6 +154,12 @@ static void test_secret_is_kept_from_core_files_and_swap(void **state)
 	secret_free(secret);
 }
 
+#ifdef ADIT_SANITIZED /* AddressSanitizer makes mlock(2) do nothing, and succeed */
+enum { PAGE_UNLOCKED = 0 };
+#else
+enum { PAGE_UNLOCKED = 4096 };
+#endif
+
 static bool makes_secret_without_locking(void *unused)
 {
 	const struct rlimit none = {0, 0};
@@ -165,16 +171,40 @@ static bool makes_secret_without_locking(void *unused)
 	if (geteuid() == 0 && setresuid(65534, 65534, 65534) < 0)
 		return false;
 	secret = secret_new(32);
-	if (!secret)
+	if (!secret || secret_unlocked() != PAGE_UNLOCKED)
 		return false;
 	secret_free(secret);
-	return true;
+	return secret_unlocked() == 0;
 }
 
-static void test_secret_is_made_where_locking_is_not_allowed(void **state)
+static void test_secret_is_made_and_counted_where_locking_is_not_allowed(void **state)
 {
 	(void)state;
 	assert_int_equal(run_in_child(makes_secret_without_locking, NULL), 0);
+}
+
+static bool counts_anew(void *unused)
+{
+	(void)unused;
+	secret_count_anew();
+	return secret_unlocked() == 0;
+}
+
+static bool has_a_child_that_counts_anew(void *unused)
+{
+	const struct rlimit none = {0, 0};
+
+	(void)unused;
+	if (setrlimit(RLIMIT_MEMLOCK, &none) < 0 ||
+	    (geteuid() == 0 && setresuid(65534, 65534, 65534) < 0) || !secret_new(32))
+		return false;
+	return secret_unlocked() == PAGE_UNLOCKED && run_in_child(counts_anew, NULL) == 0;
+}
+
+static void test_child_counts_anew(void **state)
+{
+	(void)state;
+	assert_int_equal(run_in_child(has_a_child_that_counts_anew, NULL), 0);
 }
 
 static void test_absurd_sizes_are_refused(void **state)
@@ -269,7 +299,8 @@ int main(void)
 		cmocka_unit_test(test_child_reads_zeroes_where_the_secret_was),
 		cmocka_unit_test(test_child_may_free_its_wiped_copy),
 		cmocka_unit_test(test_secret_is_kept_from_core_files_and_swap),
-		cmocka_unit_test(test_secret_is_made_where_locking_is_not_allowed),
+		cmocka_unit_test(test_secret_is_made_and_counted_where_locking_is_not_allowed),
+		cmocka_unit_test(test_child_counts_anew),
 		cmocka_unit_test(test_absurd_sizes_are_refused),
 		cmocka_unit_test(test_every_single_bit_makes_secrets_unequal),
 		cmocka_unit_test(test_every_single_bit_makes_a_secret_nonzero),

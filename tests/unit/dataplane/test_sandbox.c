@@ -58,6 +58,7 @@ static bool has_capabilities(void)
 static int check_dropped(pid_t parent)
 {
 	struct rlimit core;
+	struct rlimit locked;
 	int signal_number = 0;
 
 	if (drop(parent, 0) < 0)
@@ -70,6 +71,8 @@ static int check_dropped(pid_t parent)
 		return 4;
 	if (getrlimit(RLIMIT_CORE, &core) < 0 || core.rlim_max != 0)
 		return 5;
+	if (getrlimit(RLIMIT_MEMLOCK, &locked) < 0 || locked.rlim_cur != locked.rlim_max)
+		return 7;
 	return geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_NET_ADMIN, 0, 0, 0) != 0 ? 6 : 0;
 }
 

@@ -24,7 +24,7 @@ static void test_all_counters_are_read(void **state)
 		"adit_rx_invalid=1\nadit_rx_bad_response=2\nadit_rx_handshake=3\n"
 		"adit_tx_errno=101\nadit_tx_errors=4\nadit_icmp_errno=111\nadit_icmp_type=3\n"
 		"adit_icmp_code=13\nadit_icmp_version=4\nadit_icmp_count=5\nadit_rx_datagrams=6\n"
-		"adit_tun_errors=7\nadit_tun_refused=8\nadit_mark_refused=1\n"
+		"adit_tun_errors=7\nadit_tun_refused=8\nadit_mark_refused=1\nadit_unlocked=4096\n"
 		"public_key=" KEY "\nendpoint=192.0.2.1:51820\n"
 		"last_handshake_time_sec=9\nlast_handshake_time_nsec=10\n"
 		"tx_bytes=11\nrx_bytes=12\npersistent_keepalive_interval=25\n"
@@ -47,6 +47,7 @@ static void test_all_counters_are_read(void **state)
 	assert_int_equal(stats.rx_datagrams, 6);
 	assert_int_equal(stats.tun_errors, 7);
 	assert_true(stats.is_mark_refused);
+	assert_int_equal(stats.n_unlocked, 4096);
 	assert_int_equal(stats.n_peers, 1);
 	assert_int_equal(stats.peer[0].public_key[1], 0x11);
 	assert_int_equal(endpoint_port(&stats.peer[0].endpoint), 51820);

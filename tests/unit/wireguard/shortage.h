@@ -1,7 +1,7 @@
 /* Memory that runs out when a test says so.
  *
- * calloc(3) and reallocarray(3) are counted apart from malloc(3), which is what
- * libcrypto takes: it ends the process when it gets nothing.
+ * calloc(3), reallocarray(3) and secret memory are counted apart from malloc(3),
+ * which is what libcrypto takes: it ends the process when it gets nothing.
  */
 #ifndef ADIT_TESTS_UNIT_WIREGUARD_SHORTAGE_H
 #define ADIT_TESTS_UNIT_WIREGUARD_SHORTAGE_H

@@ -3,6 +3,7 @@
 
 #include "wireguard/keypair.h"
 
+#include "base/vault.h"
 #include "wireguard/constants.h"
 #include "wireguard/noise.h"
 
@@ -28,7 +29,8 @@ static void test_a_keypair_takes_over_what_the_handshake_agreed(void **state)
 		.remote_index = 77,
 		.is_initiator = true,
 	};
-	struct wg_keypair *keypair = keypair_new(&session, birth, NULL);
+	struct vault vault = VAULT_INIT;
+	struct wg_keypair *keypair = keypair_new(&vault, &session, birth, NULL);
 
 	(void)state;
 	assert_non_null(keypair);
@@ -41,6 +43,7 @@ static void test_a_keypair_takes_over_what_the_handshake_agreed(void **state)
 	assert_ptr_equal(keypair->index.owner, keypair);
 	keypair_free(keypair);
 	keypair_free(NULL);
+	vault_done(&vault);
 }
 
 static void test_a_key_is_not_used_after_180_seconds(void **state)
