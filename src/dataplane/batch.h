@@ -39,6 +39,7 @@ struct batch_run {
 	uint16_t n_gone;	/* sent, or given up */
 	bool is_closed;		/* a shorter datagram ends it */
 	bool is_single;		/* one datagram a send: the kernel refused UDP_SEGMENT */
+	int refused_code;	/* errno of its UDP_SEGMENT send, while nothing left singly; or 0 */
 	bool was_retried;	/* after an error that may have been an earlier datagram's */
 	bool is_source_refused; /* the route's source did not work and was dropped */
 };

@@ -187,7 +187,7 @@ bool udp_reader_take_errors(int fd, struct health *health)
 	uint8_t head[1]; /* of the datagram that did not arrive; the rest is cut off */
 	struct iovec part = {head, sizeof(head)};
 
-	for (;;) {
+	for (int i = 0; i < UDP_READER_ERRORS_MAX; i++) {
 		struct msghdr header = {
 			.msg_iov = &part,
 			.msg_iovlen = 1,
@@ -196,8 +196,9 @@ bool udp_reader_take_errors(int fd, struct health *health)
 		};
 
 		if (recvmsg(fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
-			return has_icmp;
+			break;
 		for (struct cmsghdr *at = CMSG_FIRSTHDR(&header); at; at = CMSG_NXTHDR(&header, at))
 			has_icmp = note_error(at, health) || has_icmp;
 	}
+	return has_icmp;
 }

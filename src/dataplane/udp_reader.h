@@ -21,6 +21,7 @@ struct udp_reader;
 
 enum {
 	UDP_READER_MESSAGES_MAX = 8, /* a receive; each is up to 64 datagrams */
+	UDP_READER_ERRORS_MAX = 64,  /* taken at once: a flood of them must not hold us */
 	UDP_READER_CONTROL_LEN = 256,
 	UDP_READER_BUFFER_LEN = 65536,
 };
@@ -50,7 +51,8 @@ const struct udp_message *udp_reader_message(const struct udp_reader *reader, un
  */
 void udp_reader_parse_control(struct msghdr *header, struct udp_message *ret);
 
-/* Empties the error queue.  True: an ICMP error was among it. */
+/* Takes what waits in the error queue, UDP_READER_ERRORS_MAX at the most.  True: an ICMP error was
+ * among it. */
 bool udp_reader_take_errors(int fd, struct health *health);
 
 #endif

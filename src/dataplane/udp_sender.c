@@ -27,7 +27,7 @@ struct volley {
 
 int udp_sender_init(struct udp_sender *sender)
 {
-	*sender = (struct udp_sender){.segment_limit = SIZE_MAX};
+	*sender = (struct udp_sender){0};
 	sender->volley = calloc(1, sizeof(*sender->volley));
 	return sender->volley ? 0 : -ENOMEM;
 }
@@ -141,38 +141,71 @@ static void load(struct volley *volley, const struct batch *batch, unsigned int 
 	}
 }
 
-static void wait_for_room(int fd)
+/* False: none came in time. */
+static bool wait_for_room(int fd)
 {
 	struct pollfd room = {.fd = fd, .events = POLLOUT};
 
-	(void)poll(&room, 1, UDP_SENDER_WAIT_MS);
+	return poll(&room, 1, UDP_SENDER_WAIT_MS) > 0;
 }
 
-/* From now on the run goes out one datagram a send, and later ones like it. */
-static void refuse_segments(struct udp_sender *sender, struct batch_run *run, int code,
-			    struct instant now)
+/* ---- what the kernel refuses ---- */
+
+static void forget_refusal(struct udp_refusal *refusal, struct instant now)
+{
+	if (instant_is_due(refusal->until, now))
+		*refusal = (struct udp_refusal){0};
+}
+
+static bool is_refused(const struct udp_refusal *refusal, const struct batch_run *run)
+{
+	return instant_is_set(refusal->until) && run->n_datagrams > 1 &&
+	       run->segment > refusal->limit;
+}
+
+/* The run's datagrams leave one by one, and did not leave together. */
+static void remember_refusal(struct udp_refusal *refusal, struct batch_run *run, struct instant now)
+{
+	size_t limit = run->refused_code == EIO ? 0 : run->segment - 1U;
+
+	if (!instant_is_set(refusal->until) || limit < refusal->limit)
+		refusal->limit = limit;
+	refusal->until = instant_add(now, UDP_SENDER_REFUSAL_NS);
+	run->refused_code = 0;
+}
+
+static void send_singly(struct batch_run *run, int code)
 {
 	run->is_single = true;
-	sender->segment_limit = code == EIO ? 0 : run->segment - 1U;
-	sender->refused_until = instant_add(now, UDP_SENDER_REFUSAL_NS);
+	run->refused_code = code;
+}
+
+/* A train that failed one by one as well failed for its source. */
+static void drop_source(struct batch_run *run)
+{
+	run->route.source.any.sa_family = AF_UNSPEC;
+	run->is_source_refused = true;
+	if (run->refused_code != 0 && run->n_gone == 0)
+		run->is_single = false;
+	run->refused_code = 0;
 }
 
 /* Changes the run so that another attempt may succeed; false when there is
- * nothing left to try.  Each change is made once, so this ends.
+ * nothing left to try.  The source goes once, and without one the train is cut
+ * once, so this ends.
  */
-static bool amend(struct udp_sender *sender, struct batch_run *run, int code, struct instant now)
+static bool amend(struct batch_run *run, int code)
 {
 	bool is_about_segments = code == EINVAL || code == EMSGSIZE || code == EIO;
 	/* for a source that is not ours any more, Linux 6.18 says ENETUNREACH */
 	bool is_about_source = code == EINVAL || code == ENETUNREACH || code == EADDRNOTAVAIL;
 
-	if (is_about_source && endpoint_is_set(&run->route.source)) {
-		run->route.source.any.sa_family = AF_UNSPEC;
-		run->is_source_refused = true;
+	if (is_about_segments && run->n_datagrams > 1 && !run->is_single) {
+		send_singly(run, code);
 		return true;
 	}
-	if (is_about_segments && run->n_datagrams > 1 && !run->is_single) {
-		refuse_segments(sender, run, code, now);
+	if (is_about_source && endpoint_is_set(&run->route.source)) {
+		drop_source(run);
 		return true;
 	}
 	if (run->was_retried)
@@ -180,6 +213,8 @@ static bool amend(struct udp_sender *sender, struct batch_run *run, int code, st
 	run->was_retried = true;
 	return true;
 }
+
+/* ---- progress ---- */
 
 /* The first message of what was loaded cannot be sent. */
 static void give_up(struct batch_run *run, int code, struct health *health)
@@ -193,57 +228,72 @@ static void give_up(struct batch_run *run, int code, struct health *health)
 }
 
 /* The first n messages of what was loaded have left. */
-static void count_gone(struct batch *batch, unsigned int first, unsigned int n)
+static void count_gone(struct udp_refusal *refusal, struct batch *batch, unsigned int first,
+		       unsigned int n, struct instant now)
 {
 	struct batch_run *run = &batch->run[first];
 
-	if (run->is_single) {
-		run->n_gone = (uint16_t)(run->n_gone + n);
-		run->was_retried = false;
+	if (!run->is_single) {
+		for (unsigned int i = first; i < first + n; i++)
+			batch->run[i].n_gone = batch->run[i].n_datagrams;
 		return;
 	}
-	for (unsigned int i = first; i < first + n; i++)
-		batch->run[i].n_gone = batch->run[i].n_datagrams;
+	run->n_gone = (uint16_t)(run->n_gone + n);
+	run->was_retried = false;
+	if (run->refused_code != 0 && n > 0)
+		remember_refusal(refusal, run, now);
 }
 
 /* One call for the runs from the first on.  0, or the positive errno of it. */
-static int send_some(const struct udp_sockets *sockets, struct volley *volley, struct batch *batch,
-		     unsigned int first)
+static int send_some(struct udp_sender *sender, const struct udp_sockets *sockets,
+		     struct batch *batch, unsigned int first, struct instant now)
 {
-	int fd = sockets->fd[family_of(&batch->run[first])];
+	enum udp_family family = family_of(&batch->run[first]);
+	struct volley *volley = sender->volley;
 	int n;
 
-	if (fd < 0)
+	if (sockets->fd[family] < 0)
 		return EAFNOSUPPORT;
 	load(volley, batch, first);
-	n = sendmmsg(fd, volley->header, volley->n, MSG_DONTWAIT);
+	n = sendmmsg(sockets->fd[family], volley->header, volley->n, MSG_DONTWAIT);
 	if (n < 0)
 		return errno;
-	count_gone(batch, first, (unsigned int)n);
+	count_gone(&sender->refusal[family], batch, first, (unsigned int)n, now);
 	return 0;
+}
+
+/* Whether the failed run is to be tried again.  A socket is waited for until it
+ * stays full once: what follows must not wait as long again, run by run.
+ */
+static bool may_retry(struct batch_run *run, int code, int fd, bool *is_jammed)
+{
+	if (code == EAGAIN || code == ENOBUFS) {
+		if (*is_jammed)
+			return false;
+		*is_jammed = !wait_for_room(fd);
+	}
+	return amend(run, code);
 }
 
 void udp_sender_send(struct udp_sender *sender, const struct udp_sockets *sockets,
 		     struct batch *batch, struct instant now, struct health *health)
 {
+	bool is_jammed[UDP_FAMILIES] = {false};
 	unsigned int i = 0;
 
-	if (instant_is_due(sender->refused_until, now)) {
-		sender->segment_limit = SIZE_MAX;
-		sender->refused_until = (struct instant){0};
-	}
+	for (int family = 0; family < UDP_FAMILIES; family++)
+		forget_refusal(&sender->refusal[family], now);
 	for (unsigned int j = 0; j < batch->n_runs; j++)
-		batch->run[j].is_single = batch->run[j].n_datagrams > 1 &&
-					  batch->run[j].segment > sender->segment_limit;
+		batch->run[j].is_single =
+			is_refused(&sender->refusal[family_of(&batch->run[j])], &batch->run[j]);
 	while (i < batch->n_runs) {
 		struct batch_run *run = &batch->run[i];
-		int code = send_some(sockets, sender->volley, batch, i);
+		enum udp_family family = family_of(run);
+		int code = send_some(sender, sockets, batch, i, now);
 
 		if (code == 0)
 			health->tx_errno = 0;
-		if (code == EAGAIN || code == ENOBUFS)
-			wait_for_room(sockets->fd[family_of(run)]);
-		if (code != 0 && code != EINTR && !amend(sender, run, code, now))
+		else if (!may_retry(run, code, sockets->fd[family], &is_jammed[family]))
 			give_up(run, code, health);
 		while (i < batch->n_runs && batch->run[i].n_gone == batch->run[i].n_datagrams)
 			i++;

@@ -2,11 +2,14 @@
  *
  * How it works: a run of equal datagrams leaves with one UDP_SEGMENT send.
  * Where the route's device refuses segmentation (EIO), or a datagram is longer
- * than its MTU (EINVAL, later EMSGSIZE), the run goes out one datagram a send,
- * and so do later ones for UDP_SENDER_REFUSAL_NS.  An error may be that of an
- * earlier datagram (an ICMP message makes one pending), so it counts only when
- * it comes twice.  A full socket is waited for a short while: that is what
- * holds the TUN's senders back; after it the run is lost, as on any network.
+ * than its MTU (EINVAL, later EMSGSIZE), the run goes out one datagram a send;
+ * once one of them has left so, later runs through that socket do the same for
+ * UDP_SENDER_REFUSAL_NS.  EINVAL may also be about the source address, which is
+ * given up next.  An error may be that of an earlier datagram (an ICMP message
+ * makes one pending), so it counts only when it comes twice.  A full socket is
+ * waited for a short while: that is what holds the TUN's senders back; after it
+ * the run is lost, as on any network, and what is left of the batch does not
+ * wait again.
  *
  * Sources: udp(7), linux/udp.h, ip(7) on IP_RECVERR.
  */
@@ -27,10 +30,15 @@ enum { UDP_SENDER_WAIT_MS = 20 };
 
 #define UDP_SENDER_REFUSAL_NS (10 * NS_PER_S)
 
+/* What UDP_SEGMENT met on a socket's routes.  Zeroed: nothing. */
+struct udp_refusal {
+	size_t limit;	      /* longer datagrams are sent one by one */
+	struct instant until; /* the limit holds until then; 0: no limit */
+};
+
 struct udp_sender {
-	size_t segment_limit;	      /* longer datagrams are sent one by one */
-	struct instant refused_until; /* the limit holds until then; 0: no limit */
-	struct volley *volley;	      /* owned: messages being made */
+	struct udp_refusal refusal[UDP_FAMILIES];
+	struct volley *volley; /* owned: messages being made */
 };
 
 int udp_sender_init(struct udp_sender *sender); /* -ENOMEM */

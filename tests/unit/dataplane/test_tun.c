@@ -7,6 +7,30 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <sys/syscall.h>
+
+/* What the next call fails with, as a positive errno; 0: the truth. */
+static int failure;
+
+static bool fails(void)
+{
+	if (failure == 0)
+		return false;
+	errno = failure;
+	failure = 0;
+	return true;
+}
+
+/* These stand before the C library's. */
+ssize_t readv(int fd, const struct iovec *iov, int n)
+{
+	return fails() ? -1 : syscall(SYS_readv, fd, iov, n);
+}
+
+ssize_t writev(int fd, const struct iovec *iov, int n)
+{
+	return fails() ? -1 : syscall(SYS_writev, fd, iov, n);
+}
 
 /* Sockets that keep messages apart stand for the device. */
 static struct tun tun;
@@ -84,6 +108,30 @@ static void test_parts_are_written_as_one_frame(void **state)
 	assert_int_equal(tun_write(&(struct tun){.fd = 99}, iov, 3), -EBADF);
 }
 
+/* EAGAIN and EINTR are no errors of a read; of a write they cost the packet. */
+static void test_every_error_is_told_and_the_next_frame_is_not_concerned(void **state)
+{
+	static const int codes[] = {EAGAIN, EINTR, EIO,	    EBADFD,   EINVAL,	  EFAULT,
+				    ENOMEM, EPERM, ENOBUFS, EMSGSIZE, ENETUNREACH};
+	struct virtio_net_hdr header = {0};
+	char text[] = "frame";
+	struct iovec iov[] = {{&header, sizeof(header)}, {text, 5}};
+	uint8_t frame[100];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		assert_int_equal(writev(program, iov, 2), sizeof(header) + 5);
+		failure = codes[i];
+		assert_int_equal(tun_read(&tun, &header, frame, sizeof(frame)),
+				 i < 2 ? 0 : -codes[i]);
+		assert_int_equal(tun_read(&tun, &header, frame, sizeof(frame)), 5);
+		failure = codes[i];
+		assert_int_equal(tun_write(&tun, iov, 2), -codes[i]);
+		assert_int_equal(tun_write(&tun, iov, 2), 0);
+		assert_int_equal(read(program, frame, sizeof(frame)), sizeof(header) + 5);
+	}
+}
+
 static void test_what_waits_is_thrown_away(void **state)
 {
 	static uint8_t frame[2000];
@@ -138,6 +186,7 @@ int main(void)
 		TEST(test_nothing_that_waits_is_no_error),
 		TEST(test_less_than_a_header_is_an_error),
 		TEST(test_parts_are_written_as_one_frame),
+		TEST(test_every_error_is_told_and_the_next_frame_is_not_concerned),
 		TEST(test_what_waits_is_thrown_away),
 		TEST(test_what_is_no_device_is_refused),
 		TEST(test_a_device_gets_its_offloads_and_does_not_block),

@@ -11,7 +11,41 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+/* What the next receives fail with, as positive errnos; none left: the truth. */
+enum { FAILURES_MAX = 4 };
+static int failures[FAILURES_MAX];
+static unsigned int n_failures;
+static unsigned int n_receives;
+static bool is_flooded; /* the error queue never ends */
+
+static bool fails(void)
+{
+	n_receives++;
+	if (n_failures == 0)
+		return false;
+	errno = failures[0];
+	memmove(failures, failures + 1, --n_failures * sizeof(failures[0]));
+	return true;
+}
+
+/* These stand before the C library's. */
+int recvmmsg(int fd, struct mmsghdr *headers, unsigned int n, int flags, struct timespec *timeout)
+{
+	return fails() ? -1 : (int)syscall(SYS_recvmmsg, fd, headers, n, flags, timeout);
+}
+
+ssize_t recvmsg(int fd, struct msghdr *header, int flags)
+{
+	if (is_flooded && (flags & MSG_ERRQUEUE)) {
+		n_receives++;
+		header->msg_controllen = 0;
+		return 0;
+	}
+	return fails() ? -1 : syscall(SYS_recvmsg, fd, header, flags);
+}
 
 struct pair {
 	struct udp_sockets us;
@@ -28,6 +62,9 @@ static int start(void **state)
 		return -1;
 	pair.other = socket(AF_INET, SOCK_DGRAM, 0);
 	pair.reader = udp_reader_new();
+	n_failures = 0;
+	n_receives = 0;
+	is_flooded = false;
 	*state = &pair;
 	return 0;
 }
@@ -163,6 +200,57 @@ static void test_a_pending_error_does_not_hide_what_waits(void **state)
 	assert_int_equal(udp_reader_message(pair->reader, 0)->len, 5);
 }
 
+/* ---- errors of the receive itself ---- */
+
+static const int codes[] = {EAGAIN,	  EINTR,	ENOBUFS, ENOMEM,      EPERM, EMSGSIZE,
+			    ECONNREFUSED, EHOSTUNREACH, EIO,	 ENETUNREACH, EINVAL};
+
+/* As often as it fails, what waits is there at the next turn. */
+static void check_failures(const struct pair *pair, int code, unsigned int n)
+{
+	unsigned int n_turns = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		failures[i] = code;
+	n_failures = n;
+	send_to_us(pair, "hello");
+	while (udp_reader_receive(pair->reader, pair->us.fd[UDP_V4]) == 0)
+		assert_true(++n_turns <= n);
+	assert_int_equal(udp_reader_message(pair->reader, 0)->len, 5);
+}
+
+static void test_no_error_of_a_receive_loses_or_hides_what_waits(void **state)
+{
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		for (unsigned int n = 1; n <= FAILURES_MAX; n++)
+			check_failures(*state, codes[i], n);
+}
+
+static void test_a_failing_receive_is_repeated_once_not_for_ever(void **state)
+{
+	struct pair *pair = *state;
+
+	failures[0] = failures[1] = failures[2] = ECONNREFUSED;
+	n_failures = 3;
+	assert_int_equal(udp_reader_receive(pair->reader, pair->us.fd[UDP_V4]), 0);
+	assert_int_equal(n_receives, 2);
+}
+
+static void test_a_flood_of_errors_does_not_hold_us(void **state)
+{
+	struct pair *pair = *state;
+	struct health health = {0};
+
+	is_flooded = true;
+	assert_false(udp_reader_take_errors(pair->us.fd[UDP_V4], &health));
+	assert_int_equal(n_receives, UDP_READER_ERRORS_MAX);
+	is_flooded = false;
+	failures[0] = EINTR;
+	n_failures = 1;
+	assert_false(udp_reader_take_errors(pair->us.fd[UDP_V4], &health));
+	assert_int_equal(health.icmp_count, 0);
+}
+
 /* ---- control messages that no kernel would write ---- */
 
 static void parse(int level, int type, size_t len, const void *bytes, struct udp_message *ret)
@@ -243,6 +331,9 @@ int main(void)
 		TEST(test_merged_datagrams_say_where_to_cut),
 		TEST(test_an_icmp_refusal_is_counted),
 		TEST(test_a_pending_error_does_not_hide_what_waits),
+		TEST(test_no_error_of_a_receive_loses_or_hides_what_waits),
+		TEST(test_a_failing_receive_is_repeated_once_not_for_ever),
+		TEST(test_a_flood_of_errors_does_not_hold_us),
 		cmocka_unit_test(test_senseless_control_messages_change_nothing),
 		cmocka_unit_test(test_a_control_message_longer_than_its_buffer_is_not_read),
 		cmocka_unit_test(test_ipv6_facts_are_read),

@@ -32,6 +32,69 @@ static bool has_control(const struct msghdr *header, int level, int type)
 	return false;
 }
 
+/* A faulty kernel, which only writes down what would have left. */
+enum { DATAGRAMS_MAX = 64 };
+static struct plan {
+	bool is_used;
+	int code;			    /* positive errno of the failing calls */
+	unsigned int first;		    /* the first call that fails, from 1 */
+	unsigned int n;			    /* calls that fail */
+	bool is_of_trains;		    /* only messages with UDP_SEGMENT fail */
+	bool is_of_sources;		    /* only messages with a source address fail */
+	unsigned int at_most;		    /* messages taken by a call; 0: all */
+	int room;			    /* poll(2)'s answer */
+	unsigned int n_polls;		    /* that gave it */
+	unsigned int n_gone[DATAGRAMS_MAX]; /* how often each datagram left, by its first byte */
+	bool had_source[DATAGRAMS_MAX];
+} plan;
+
+static bool is_refused(const struct msghdr *header)
+{
+	bool is_train = has_control(header, IPPROTO_UDP, 103);
+	bool is_sourced = has_control(header, IPPROTO_IP, IP_PKTINFO) ||
+			  has_control(header, IPPROTO_IPV6, IPV6_PKTINFO);
+
+	if (n_calls < plan.first || n_calls - plan.first >= plan.n)
+		return false;
+	return (!plan.is_of_trains || is_train) && (!plan.is_of_sources || is_sourced);
+}
+
+/* Datagrams of the tests are 100 bytes of one value. */
+static void note_gone(const struct msghdr *header)
+{
+	const uint8_t *bytes = header->msg_iov[0].iov_base;
+
+	for (size_t at = 0; at < header->msg_iov[0].iov_len; at += 100) {
+		plan.n_gone[bytes[at]]++;
+		plan.had_source[bytes[at]] = has_control(header, IPPROTO_IP, IP_PKTINFO);
+	}
+}
+
+/* As the kernel: an error behind messages that were taken is not told. */
+static int play(const struct mmsghdr *header, unsigned int n)
+{
+	if (plan.at_most > 0 && n > plan.at_most)
+		n = plan.at_most;
+	for (unsigned int i = 0; i < n; i++) {
+		if (is_refused(&header[i].msg_hdr)) {
+			errno = plan.code;
+			return i > 0 ? (int)i : -1;
+		}
+		note_gone(&header[i].msg_hdr);
+	}
+	return (int)n;
+}
+
+/* No test needs the truth. */
+int poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	(void)fds;
+	(void)n;
+	assert_true(timeout >= 0 && timeout <= UDP_SENDER_WAIT_MS);
+	plan.n_polls++;
+	return plan.room;
+}
+
 /* Stands before the C library's, so that the kernel's refusals can be played.
  * A positive answer is the number of messages taken, a negative one an errno.
  */
@@ -44,6 +107,8 @@ int sendmmsg(int fd, struct mmsghdr *header, unsigned int n, int flags)
 	n_messages = n;
 	had_segment = has_control(&header[0].msg_hdr, IPPROTO_UDP, 103);
 	had_source = has_control(&header[0].msg_hdr, IPPROTO_IP, IP_PKTINFO);
+	if (plan.is_used)
+		return play(header, n);
 	if (n_answers > 0)
 		memmove(answers, answers + 1, --n_answers * sizeof(answers[0]));
 	if (answer < 0) {
@@ -85,6 +150,7 @@ static int start(void **state)
 	(void)getsockname(scene->other, &scene->to.any, &len);
 	(void)setsockopt(scene->other, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	scene->now = (struct instant){NS_PER_S};
+	plan = (struct plan){.room = 1};
 	n_answers = 0;
 	n_calls = 0;
 	*state = scene;
@@ -275,7 +341,7 @@ static void test_an_interrupted_send_is_repeated(void **state)
 {
 	struct scene *scene = *state;
 
-	answer(-EINTR, -EINTR, -EINTR);
+	answer(-EINTR, 0, 0);
 	put_train(scene, 3);
 	send_all(scene);
 	expect_train(scene, 0, 3);
@@ -342,6 +408,176 @@ static void test_one_lost_datagram_does_not_take_the_run_with_it(void **state)
 	assert_int_equal(scene->health.tx_errors, 1);
 }
 
+/* ---- every error, at every call ---- */
+
+static const int codes[] = {EAGAIN, ENOBUFS, EMSGSIZE,	   EPERM,	 ENETUNREACH,
+			    EINVAL, EIO,     ECONNREFUSED, EHOSTUNREACH, EADDRNOTAVAIL,
+			    EINTR,  ENOMEM,  EACCES,	   EAFNOSUPPORT, ENODEV};
+enum { N_CODES = sizeof(codes) / sizeof(codes[0]), N_PUT = 17, CALLS_MAX = 4 * N_PUT };
+
+/* Two trains with a source between single datagrams, a train of IPv6, a last one. */
+static void put_mixture(struct scene *scene)
+{
+	struct batch_route v4 = {.to = scene->to};
+	struct batch_route v6 = {.to.v6 = {.sin6_family = AF_INET6, .sin6_addr.s6_addr[15] = 1}};
+	uint8_t fill = 0;
+
+	put(scene, &v4, 100, fill++);
+	v4.tos = 1;
+	v4.source.v4 = (struct sockaddr_in){.sin_family = AF_INET,
+					    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	while (fill < 6)
+		put(scene, &v4, 100, fill++);
+	v4.tos = 2;
+	put(scene, &v4, 100, fill++);
+	v4.tos = 3;
+	while (fill < 11)
+		put(scene, &v4, 100, fill++);
+	while (fill < 16)
+		put(scene, &v6, 100, fill++);
+	v4.tos = 0;
+	put(scene, &v4, 100, fill++);
+	assert_int_equal(fill, N_PUT);
+}
+
+static unsigned int send_mixture(struct scene *scene)
+{
+	unsigned int n_gone = 0;
+
+	put_mixture(scene);
+	n_calls = 0;
+	send_all(scene);
+	for (unsigned int i = 0; i < N_PUT; i++) {
+		assert_true(plan.n_gone[i] <= 1);
+		n_gone += plan.n_gone[i];
+	}
+	return n_gone;
+}
+
+/* Whatever fails: it ends soon, nothing leaves twice, what did not leave is
+ * counted, and the next batch is not concerned.
+ */
+static void check_plan(struct scene *scene, const struct plan *faulty)
+{
+	uint64_t n_errors = scene->health.tx_errors;
+	unsigned int n_gone;
+
+	plan = *faulty;
+	plan.is_used = true;
+	n_gone = send_mixture(scene);
+	assert_true(n_calls <= CALLS_MAX);
+	assert_true(plan.n_polls <= n_calls);
+	assert_int_equal(n_gone + (scene->health.tx_errors - n_errors), N_PUT);
+	if (n_gone == 0)
+		assert_int_equal(scene->health.tx_errno, faulty->code);
+
+	plan = (struct plan){.is_used = true, .room = 1};
+	assert_int_equal(send_mixture(scene), N_PUT);
+	assert_int_equal(scene->health.tx_errno, 0);
+	scene->now = instant_add(scene->now, UDP_SENDER_REFUSAL_NS);
+}
+
+static void check_calls(struct scene *scene, struct plan *faulty)
+{
+	static const unsigned int numbers[] = {1, 2, 3, 5, 1000};
+	static const unsigned int limits[] = {0, 1, 2};
+
+	for (faulty->first = 1; faulty->first < 12; faulty->first++)
+		for (size_t i = 0; i < 5; i++)
+			for (size_t j = 0; j < 3; j++) {
+				faulty->n = numbers[i];
+				faulty->at_most = limits[j];
+				check_plan(scene, faulty);
+			}
+}
+
+static void test_no_error_at_any_call_sends_twice_or_loses_count(void **state)
+{
+	for (size_t i = 0; i < N_CODES; i++)
+		for (int room = 0; room < 2; room++)
+			for (int kind = 0; kind < 3; kind++) {
+				struct plan faulty = {
+					.code = codes[i],
+					.room = room,
+					.is_of_trains = kind == 1,
+					.is_of_sources = kind == 2,
+				};
+
+				check_calls(*state, &faulty);
+			}
+}
+
+static void test_an_error_that_comes_once_loses_nothing(void **state)
+{
+	struct scene *scene = *state;
+
+	for (size_t i = 0; i < N_CODES; i++)
+		for (unsigned int first = 1; first < 8; first++) {
+			plan = (struct plan){.is_used = true,
+					     .code = codes[i],
+					     .first = first,
+					     .n = 1,
+					     .room = 1};
+			assert_int_equal(send_mixture(scene), N_PUT);
+			scene->now = instant_add(scene->now, UDP_SENDER_REFUSAL_NS);
+		}
+	assert_int_equal(scene->health.tx_errors, 0);
+}
+
+/* 4 runs through one socket, 2 of them cut into 10: one wait, not 14. */
+static void test_a_socket_that_stays_full_is_waited_for_once_a_batch(void **state)
+{
+	struct scene *scene = *state;
+
+	plan = (struct plan){.is_used = true, .code = EAGAIN, .first = 1, .n = 1000, .room = 0};
+	assert_int_equal(send_mixture(scene), 0);
+	assert_int_equal(plan.n_polls, UDP_FAMILIES);
+}
+
+/* EINVAL is said of both: what is refused must not cost the other. */
+static void test_a_refused_train_keeps_its_source(void **state)
+{
+	struct scene *scene = *state;
+
+	plan = (struct plan){
+		.is_used = true, .code = EINVAL, .first = 1, .n = 1000, .is_of_trains = true};
+	assert_int_equal(send_mixture(scene), N_PUT);
+	for (unsigned int i = 1; i < 11; i++)
+		assert_true(plan.had_source[i]);
+	assert_true(instant_is_set(scene->sender.refusal[UDP_V4].until));
+}
+
+static void test_a_refused_source_keeps_its_train(void **state)
+{
+	struct scene *scene = *state;
+
+	plan = (struct plan){
+		.is_used = true, .code = EINVAL, .first = 1, .n = 1000, .is_of_sources = true};
+	assert_int_equal(send_mixture(scene), N_PUT);
+	for (unsigned int i = 1; i < 11; i++)
+		assert_false(plan.had_source[i]);
+	assert_false(instant_is_set(scene->sender.refusal[UDP_V4].until));
+}
+
+static void test_a_refusal_is_that_of_one_socket(void **state)
+{
+	struct scene *scene = *state;
+	const struct batch_route v6 = {.to.v6 = {.sin6_family = AF_INET6}};
+
+	answer(-EIO, 0, 0);
+	put_train(scene, 5);
+	send_all(scene);
+	expect_train(scene, 0, 5);
+	plan.is_used = true;
+	put(scene, &v6, 100, 0);
+	put(scene, &v6, 100, 1);
+	send_all(scene);
+	assert_true(had_segment);
+	put_train(scene, 5);
+	send_all(scene);
+	assert_false(had_segment);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 int main(void)
@@ -359,6 +595,12 @@ int main(void)
 		TEST(test_a_source_that_is_gone_is_dropped_and_named),
 		TEST(test_datagrams_that_left_are_not_sent_again),
 		TEST(test_one_lost_datagram_does_not_take_the_run_with_it),
+		TEST(test_no_error_at_any_call_sends_twice_or_loses_count),
+		TEST(test_an_error_that_comes_once_loses_nothing),
+		TEST(test_a_socket_that_stays_full_is_waited_for_once_a_batch),
+		TEST(test_a_refused_train_keeps_its_source),
+		TEST(test_a_refused_source_keeps_its_train),
+		TEST(test_a_refusal_is_that_of_one_socket),
 	};
 
 	return cmocka_run_group_tests_name("dataplane/udp_sender", tests, NULL, NULL);
