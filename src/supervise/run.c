@@ -15,6 +15,7 @@
 #include "supervise/prepare.h"
 #include "supervise/refresh.h"
 #include "supervise/registry.h"
+#include "supervise/takeover.h"
 #include "tunnel/tunnel.h"
 
 #include <errno.h>
@@ -25,11 +26,7 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 
-#define GRACE_NS	 (10 * NS_PER_S)  /* from SIGTERM to the end of all */
-#define RESPAWN_FIRST_NS (10 * NS_PER_MS) /* a dead data plane is replaced, then twice as late */
-#define RESPAWN_LAST_NS	 (10 * NS_PER_S)
-#define RESPAWN_CALM_NS	 (60 * NS_PER_S) /* that long without a death starts anew */
-#define BACKLOG_NS	 NS_PER_S	 /* what waited longer for a data plane is thrown away */
+#define GRACE_NS (10 * NS_PER_S) /* from SIGTERM to the end of all */
 
 enum { STATUS_ADIT = 125, STATUS_SIGNAL = 128 };
 
@@ -50,15 +47,11 @@ struct run {
 	int fd[NETWORK_FDS];
 
 	struct tunnel *tunnel; /* NULL: none, or being replaced */
-	struct instant respawn_at;
-	struct instant last_death;
-	struct instant sealed_since; /* no data plane from then on */
-	uint64_t respawn_ns;
-	uint8_t last_timestamp[TUNNEL_TIMESTAMP_LEN];
+	struct takeover takeover;
 
 	bool is_ready; /* process 1 has made everything */
 	bool has_handshake;
-	bool has_warned_of_mark;
+	bool has_warned; /* of what needs root */
 	struct instant began;
 	struct instant deadline; /* of the wait for a handshake */
 	struct instant end_of_grace;
@@ -78,16 +71,14 @@ static int open_tunnel(struct run *run, struct error *err)
 		.tun_fd = run->fd[NETWORK_FD_TUN],
 		.mtu = run->prepared.plan.mtu,
 		.starts_handshake = true,
-		.drops_backlog = instant_is_set(run->sealed_since) &&
-				 instant_since(clock_now(), run->sealed_since) > BACKLOG_NS,
 	};
 	int r;
 
-	memcpy(config.last_timestamp, run->last_timestamp, sizeof(config.last_timestamp));
+	takeover_hand_on(&run->takeover, clock_now(), clock_wall(), &config);
+	takeover_note_start(&run->takeover, clock_now());
 	r = tunnel_open(&config, &run->tunnel, err);
 	if (r < 0)
 		return r;
-	run->sealed_since = (struct instant){0};
 	r = loop_add(run->loop, tunnel_events_fd(run->tunnel), EPOLLIN, on_tunnel_event, run);
 	if (r == 0)
 		r = loop_add(run->loop, tunnel_pidfd(run->tunnel), EPOLLIN, on_tunnel_death, run);
@@ -108,21 +99,11 @@ static void close_tunnel(struct run *run)
 static int on_tunnel_death(void *context, int fd, uint32_t events)
 {
 	struct run *run = context;
-	struct instant now = clock_now();
 
 	(void)fd;
 	(void)events;
 	close_tunnel(run);
-	if (instant_is_set(run->last_death) &&
-	    instant_since(now, run->last_death) < RESPAWN_CALM_NS)
-		run->respawn_ns = run->respawn_ns * 2 < RESPAWN_LAST_NS ? run->respawn_ns * 2
-									: RESPAWN_LAST_NS;
-	else
-		run->respawn_ns = RESPAWN_FIRST_NS;
-	run->last_death = now;
-	if (!instant_is_set(run->sealed_since))
-		run->sealed_since = now;
-	run->respawn_at = instant_add(now, run->respawn_ns);
+	takeover_note_death(&run->takeover, clock_now());
 	log_warn("the data plane has ended; nothing leaves until it is back");
 	return 0;
 }
@@ -131,7 +112,6 @@ static void respawn_tunnel(struct run *run)
 {
 	struct error err = {0};
 
-	run->respawn_at = (struct instant){0};
 	if (open_tunnel(run, &err) < 0) {
 		log_error(&err);
 		(void)on_tunnel_death(run, -1, 0);
@@ -157,20 +137,30 @@ static int on_look_up(void *context, int fd, uint32_t events)
 
 	(void)events;
 	loop_remove(run->loop, fd);
-	if (run->tunnel)
+	if (run->tunnel) {
+		size_t i = run->refresh.looked_up;
+
 		refresh_finish(&run->refresh, run->tunnel);
-	else
+		takeover_set_endpoint(&run->takeover, i, &run->prepared.profile->peer[i].endpoint);
+	} else {
 		resolve_cancel(&run->refresh.look_up);
+	}
 	return 0;
 }
 
-/* Once: the tunnel works without it, by the main routing table. */
-static void warn_of_mark(struct run *run, bool is_refused)
+/* Once: the tunnel works without what needs root. */
+static void warn_of_refusals(struct run *run, const struct tunnel_stats *stats)
 {
-	if (is_refused && !run->has_warned_of_mark)
+	if (run->has_warned)
+		return;
+	if (stats->is_mark_refused)
 		log_warn("FwMark is not set: that needs root; the tunnel's own packets go by the "
 			 "usual routes");
-	run->has_warned_of_mark = run->has_warned_of_mark || is_refused;
+	if (stats->is_port_refused)
+		log_warn("ListenPort %u is not used: ports below 1024 need root; the tunnel has "
+			 "port %u",
+			 run->prepared.profile->listen_port, stats->listen_port);
+	run->has_warned = stats->is_mark_refused || stats->is_port_refused;
 }
 
 static int on_tunnel_event(void *context, int fd, uint32_t events)
@@ -184,9 +174,9 @@ static int on_tunnel_event(void *context, int fd, uint32_t events)
 	tunnel_take_event(run->tunnel);
 	if (tunnel_read_stats(run->tunnel, &stats, NULL) < 0)
 		return 0; /* it has died: its pidfd says so too */
-	memcpy(run->last_timestamp, stats.last_timestamp, sizeof(run->last_timestamp));
+	takeover_keep(&run->takeover, run->prepared.profile, &stats);
 	run->has_handshake = run->has_handshake || tunnel_stats_has_handshake(&stats);
-	warn_of_mark(run, stats.is_mark_refused);
+	warn_of_refusals(run, &stats);
 	if (stats.n_unlocked > 0)
 		log_debug("the data plane could not lock %llu bytes of key memory: see ulimit -l",
 			  (unsigned long long)stats.n_unlocked);
@@ -366,6 +356,8 @@ static int on_signal(void *context, int fd, uint32_t events)
 	(void)events;
 	if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return 0;
+	if (info.ssi_signo == SIGCONT)
+		takeover_note_continued(&run->takeover, clock_now());
 	if (run->state == RUN_CONNECTING)
 		obey_signal_early(run, (int)info.ssi_signo);
 	else
@@ -522,7 +514,7 @@ static int handle_deadlines(struct run *run)
 
 	if (instant_is_due(run->deadline, now) && run->state == RUN_CONNECTING)
 		return explain_silence(run);
-	if (instant_is_due(run->respawn_at, now))
+	if (instant_is_due(run->takeover.due, now))
 		respawn_tunnel(run);
 	if (instant_is_due(run->end_of_grace, now))
 		end(run, run->grace_status);
@@ -532,7 +524,7 @@ static int handle_deadlines(struct run *run)
 static int turn_until_ended(struct run *run)
 {
 	while (run->state != RUN_ENDED) {
-		struct instant next = instant_first(instant_first(run->deadline, run->respawn_at),
+		struct instant next = instant_first(instant_first(run->deadline, run->takeover.due),
 						    run->end_of_grace);
 		int r = loop_turn(run->loop, next);
 
@@ -557,7 +549,8 @@ static int run_own(struct run *run, const struct confine_options *asked)
 	r = prepare_network(&run->prepared, run->options->wait_ns, run->err);
 	if (r < 0)
 		return r;
-	if (refresh_init(&run->refresh, run->prepared.profile) < 0)
+	if (refresh_init(&run->refresh, run->prepared.profile) < 0 ||
+	    takeover_init(&run->takeover, run->prepared.profile) < 0)
 		return error_set(run->err, ENOMEM, "out of memory");
 	fill_names(run->prepared.profile, &names, &confine);
 	if (fill_hidden(run->prepared.profile, &names, &confine) < 0)
@@ -612,6 +605,7 @@ static void run_done(struct run *run)
 	confine_done(&run->confine);
 	close_tunnel(run);
 	refresh_done(&run->refresh);
+	takeover_done(&run->takeover);
 	registry_release(&run->registry);
 	for (int i = 0; i < NETWORK_FDS; i++)
 		if (run->fd[i] >= 0)

@@ -46,6 +46,7 @@ struct tunnel_config {
 
 	/* The last that a predecessor sent: peers refuse older ones.  Zeroes: none. */
 	uint8_t last_timestamp[TUNNEL_TIMESTAMP_LEN];
+	uint16_t last_port; /* a predecessor's, taken again if nobody else has it; 0: none */
 };
 
 struct tunnel_peer_stats {
@@ -76,6 +77,7 @@ struct tunnel_stats {
 	uint64_t icmp_count;
 	uint64_t tun_errors;  /* packets that the device did not take */
 	bool is_mark_refused; /* FwMark needs CAP_NET_ADMIN and is not set */
+	bool is_port_refused; /* ListenPort needs root; another one is used */
 	uint64_t n_unlocked;  /* bytes of its key memory that it could not lock */
 };
 

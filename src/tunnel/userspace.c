@@ -43,11 +43,43 @@ struct userspace {
 	uint16_t listen_port; /* as asked for: what the sockets were opened with */
 	uint32_t fwmark;
 	bool is_mark_refused;
+	bool is_port_refused;
 };
 
 static struct userspace *from(const struct tunnel *tunnel)
 {
 	return (struct userspace *)(uintptr_t)tunnel;
+}
+
+/* ---- sockets ---- */
+
+static int open_any_port(const struct tunnel_config *config, struct udp_sockets *ret,
+			 struct error *err)
+{
+	uint32_t mark = config->profile->fwmark;
+
+	if (config->last_port != 0 && udp_open(config->last_port, mark, ret, NULL) == 0)
+		return 0;
+	return udp_open(0, mark, ret, err);
+}
+
+/* Without the privilege that the port needs a tunnel on another one is better
+ * than none, as it is with the mark.
+ */
+static int open_sockets(const struct tunnel_config *config, struct udp_sockets *ret,
+			bool *ret_is_refused, struct error *err)
+{
+	const struct profile *profile = config->profile;
+	int r;
+
+	*ret_is_refused = false;
+	if (profile->listen_port == 0)
+		return open_any_port(config, ret, err);
+	r = udp_open(profile->listen_port, profile->fwmark, ret, err);
+	if (r != -EACCES)
+		return r;
+	*ret_is_refused = true;
+	return open_any_port(config, ret, err);
 }
 
 /* ---- requests ---- */
@@ -145,6 +177,7 @@ static int read_stats(struct tunnel *tunnel, struct tunnel_stats *ret, struct er
 	if (r < 0)
 		return error_errno(err, -r, "cannot read the data plane's counters");
 	ret->is_mark_refused = self->is_mark_refused;
+	ret->is_port_refused = self->is_port_refused;
 	return 0;
 }
 
@@ -159,10 +192,11 @@ static int set_config(struct tunnel *tunnel, const struct tunnel_config *config,
 	};
 	struct tunnel_stats old = {0};
 	bool is_mark_refused;
+	bool is_port_refused = false;
 	int r = read_stats(tunnel, &old, err);
 
 	if (r == 0 && options.has_sockets)
-		r = udp_open(profile->listen_port, profile->fwmark, &sockets, err);
+		r = open_sockets(config, &sockets, &is_port_refused, err);
 	is_mark_refused = sockets.is_mark_refused;
 	options.old = &old;
 	if (r == 0)
@@ -171,8 +205,10 @@ static int set_config(struct tunnel *tunnel, const struct tunnel_config *config,
 	tunnel_stats_done(&old);
 	if (r < 0)
 		return r;
-	if (options.has_sockets)
+	if (options.has_sockets) {
 		self->is_mark_refused = is_mark_refused;
+		self->is_port_refused = is_port_refused;
+	}
 	self->listen_port = profile->listen_port;
 	self->fwmark = profile->fwmark;
 	return 0;
@@ -258,8 +294,7 @@ static int start_child(struct userspace *self, const struct tunnel_config *confi
 			    .parent = getpid()},
 	};
 	AUTO_FD int other = -1;
-	int r = udp_open(config->profile->listen_port, config->profile->fwmark, &options.sockets,
-			 err);
+	int r = open_sockets(config, &options.sockets, &self->is_port_refused, err);
 
 	if (r < 0)
 		return r;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct profile profile;
@@ -109,6 +110,58 @@ static void test_a_handshake_is_begun_and_a_refusal_is_an_event(void **state)
 	tunnel_stats_done(&stats);
 }
 
+static uint16_t port_in_use(void)
+{
+	struct tunnel_stats stats = read_stats();
+	uint16_t port = stats.listen_port;
+
+	tunnel_stats_done(&stats);
+	return port;
+}
+
+static void test_the_port_of_a_predecessor_is_taken_again_if_it_can_be(void **state)
+{
+	(void)state;
+	open_tunnel();
+	config.last_port = port_in_use();
+	tunnel_close(tunnel);
+	tunnel = NULL;
+	open_tunnel();
+	assert_int_equal(port_in_use(), config.last_port);
+}
+
+static void test_the_port_of_a_predecessor_is_let_go_if_another_has_it(void **state)
+{
+	struct tunnel *other;
+	uint16_t port;
+	struct error err;
+
+	(void)state;
+	open_tunnel();
+	other = tunnel;
+	config.last_port = port_in_use();
+	assert_int_equal(tunnel_open(&config, &tunnel, &err), 0);
+	port = port_in_use();
+	tunnel_close(other);
+	assert_int_not_equal(port, 0);
+	assert_int_not_equal(port, config.last_port);
+}
+
+static void test_a_port_in_use_is_named(void **state)
+{
+	struct tunnel *other;
+	struct error err;
+	char name[16];
+
+	(void)state;
+	open_tunnel();
+	profile.listen_port = port_in_use();
+	assert_int_equal(tunnel_open(&config, &other, &err), -EADDRINUSE);
+	(void)snprintf(name, sizeof(name), "port %u", profile.listen_port);
+	assert_non_null(strstr(err.what, name));
+	assert_non_null(strstr(err.what, "in use"));
+}
+
 static void test_a_dead_child_is_noticed_and_replaced(void **state)
 {
 	struct tunnel_stats stats;
@@ -194,6 +247,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_tunnel_is_opened_read_and_closed),
 		TEST(test_a_handshake_is_begun_and_a_refusal_is_an_event),
+		TEST(test_the_port_of_a_predecessor_is_taken_again_if_it_can_be),
+		TEST(test_the_port_of_a_predecessor_is_let_go_if_another_has_it),
+		TEST(test_a_port_in_use_is_named),
 		TEST(test_a_dead_child_is_noticed_and_replaced),
 		TEST(test_peers_port_and_endpoint_change_while_it_runs),
 		TEST(test_a_taken_port_is_a_failure_that_leaves_nothing),
