@@ -69,9 +69,11 @@ class Settings:
 class Adit:
     """adit's data plane."""
 
+    program = None  # another than helper()
+
     def __init__(self, side, other, settings, starts=True, uid=None):
         self.side = side
-        argv = [helper(), "wg0", side.inner.path, settings.mtu, *([uid] if uid else [])]
+        argv = [self.program or helper(), "wg0", side.inner.path, settings.mtu, *([uid] if uid else [])]
         self.process = side.outer.popen(*argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True)
         self._say(self._text(other, settings, starts))
@@ -214,6 +216,28 @@ def _hex(key):
 def go(program):
     """A wireguard-go as Cable.start() wants it."""
     return lambda side, other, settings, starts: Go(program, side, other, settings, starts)
+
+
+def null_cipher():
+    """adit's data plane without encryption (-Dnull_cipher=true); None: it was not built."""
+    path = Path(helper()).parents[3] / "bench/dataplane_peer_null"
+    if not path.exists():
+        return None
+    return type("AditNull", (Adit,), {"program": str(path)})
+
+
+def pss_kib(pid):
+    """What a process holds of the machine's memory: shared pages by their share."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(rollup.split("\nPss:")[1].split()[0])
+
+
+def wake_ups(pid):
+    """How often any of its threads went to sleep, which is how often they were woken."""
+    def of_thread(status):
+        return int(status.read_text().split("\nvoluntary_ctxt_switches:")[1].split()[0])
+
+    return sum(map(of_thread, Path(f"/proc/{pid}/task").glob("*/status")))
 
 
 def cpu_seconds(pid):
