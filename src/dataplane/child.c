@@ -87,6 +87,7 @@ static int start(const struct child_options *options, struct worker **ret, struc
 		.events = options->events,
 		.sockets = options->sockets,
 		.mtu = options->mtu,
+		.is_down = options->is_down,
 	};
 	struct worker *worker = NULL;
 	int r = tun_init(&with.tun, options->tun, err);

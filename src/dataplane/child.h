@@ -15,12 +15,13 @@
 #include <stdint.h>
 
 struct child_options {
-	int tun;    /* opened with IFF_TUN, IFF_NO_PI and IFF_VNET_HDR */
+	int tun;    /* opened with IFF_TUN and IFF_NO_PI; IFF_VNET_HDR makes it fast */
 	int uapi;   /* a stream socket: see uapi.h */
 	int events; /* an eventfd: see worker.h */
 	struct udp_sockets sockets;
 	uint32_t mtu;	    /* bytes of inner packet */
 	bool drops_backlog; /* what waits in the TUN is stale: see tun_discard() */
+	bool is_down;	    /* until adit_up=true: see uapi.h */
 	struct sandbox_options sandbox;
 };
 

@@ -24,6 +24,7 @@ struct candidate {
 
 void merge_init(struct merge *merge, bool has_uso)
 {
+	merge->is_off = false;
 	merge->has_uso = has_uso;
 	merge->n_parts = 0;
 	merge->n_groups = 0;
@@ -52,7 +53,8 @@ static void examine(const struct merge *merge, uint8_t *bytes, size_t len, struc
 	size_t transport_len;
 
 	*ret = (struct candidate){.bytes = bytes, .len = len, .kind = MERGE_NONE};
-	if (!packet_parse(bytes, len, &layout) || !layout.is_plain || layout.is_fragment) {
+	if (merge->is_off || !packet_parse(bytes, len, &layout) || !layout.is_plain ||
+	    layout.is_fragment) {
 		ret->is_opaque = true;
 		return;
 	}

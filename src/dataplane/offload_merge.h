@@ -56,6 +56,7 @@ struct merge_group {
 
 struct merge {
 	bool has_uso; /* the TUN takes merged UDP */
+	bool is_off;  /* set after merge_init(): the TUN takes one packet a frame */
 	uint16_t n_parts;
 	uint16_t n_groups;
 	uint16_t slot[MERGE_SLOTS]; /* by flow: index of a group, plus 1; 0: none */

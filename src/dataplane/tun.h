@@ -24,9 +24,13 @@ enum { TUN_BACKLOG_MAX = 1000 };
 struct tun {
 	int fd;	      /* borrowed */
 	bool has_uso; /* UDP super-packets, Linux 6.2 and later */
+	bool is_bare; /* others opened it without IFF_VNET_HDR: one packet a frame */
 };
 
-/* Turns the offloads on and blocking off. */
+/* Turns the offloads on, where the device has them, and blocking off.
+ * -EINVAL: not opened with IFF_TUN.  That it was with IFF_NO_PI is believed: in
+ * the kernel's answer its bit has another meaning (IFF_NOFILTER).
+ */
 int tun_init(struct tun *tun, int fd, struct error *err);
 
 /* A frame of at most `size` bytes behind its header.  Its length; 0: none
@@ -39,7 +43,7 @@ ssize_t tun_read(const struct tun *tun, struct virtio_net_hdr *header, uint8_t *
  */
 void tun_discard(const struct tun *tun);
 
-/* iov[0] is a struct virtio_net_hdr.  0 or -errno. */
+/* iov[0] is a struct virtio_net_hdr, all zero if the device has none.  0 or -errno. */
 int tun_write(const struct tun *tun, const struct iovec *iov, int n);
 
 #endif

@@ -143,6 +143,15 @@ static int set_last_timestamp(struct uapi *uapi, const struct value *value)
 	return 0;
 }
 
+static int set_up(struct uapi *uapi, const struct value *value)
+{
+	bool is_up = parse_true(value) == 0;
+
+	if (!is_up && (value->len != 5 || memcmp(value->text, "false", 5) != 0))
+		return -EINVAL;
+	return uapi->target->set_up(uapi->target->context, is_up);
+}
+
 static int use_sockets(struct uapi *uapi, const struct value *value)
 {
 	int r = parse_true(value);
@@ -318,6 +327,7 @@ static const struct key device_keys[] = {
 	{"adit_last_timestamp", set_last_timestamp, true},
 	{"adit_sockets", use_sockets, true},
 	{"adit_forget_sources", forget_sources, true},
+	{"adit_up", set_up, true},
 	{0},
 };
 

@@ -18,6 +18,8 @@
  *     adit_last_timestamp=HEX12
  *     adit_sockets=true       use the UDP sockets that came beside the text
  *     adit_forget_sources=true         addresses or routes have changed
+ *     adit_up=true    with sockets: packets are read again
+ *     adit_up=false   sessions are wiped, the sockets closed, the TUN is not read
  *
  *   adit_stats, device: adit_mtu, adit_last_timestamp, adit_rx_invalid,
  *     adit_rx_bad_response, adit_rx_handshake, adit_tx_errno (of the latest

@@ -2,6 +2,7 @@
 #ifndef ADIT_DATAPLANE_UAPI_TARGET_H
 #define ADIT_DATAPLANE_UAPI_TARGET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct health;
@@ -23,6 +24,7 @@ struct uapi_target {
 	int (*set_fwmark)(void *context, uint32_t mark);
 	int (*set_mtu)(void *context, uint32_t mtu);
 	int (*use_sockets)(void *context);
+	int (*set_up)(void *context, bool is_up);
 	void (*read_facts)(void *context, struct uapi_facts *ret);
 };
 

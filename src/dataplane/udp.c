@@ -118,9 +118,9 @@ static int open_both(uint16_t port, struct udp_sockets *ret)
 	return 0;
 }
 
-/* 0; -EPERM is no failure, since a tunnel without a mark is better than none. */
-static int set_mark(struct udp_sockets *sockets, uint32_t fwmark)
+int udp_set_mark(struct udp_sockets *sockets, uint32_t fwmark)
 {
+	sockets->is_mark_refused = false;
 	for (int i = 0; i < UDP_FAMILIES; i++) {
 		if (sockets->fd[i] < 0 ||
 		    setsockopt(sockets->fd[i], SOL_SOCKET, SO_MARK, &fwmark, sizeof(fwmark)) == 0)
@@ -141,7 +141,7 @@ int udp_open(uint16_t port, uint32_t fwmark, struct udp_sockets *ret, struct err
 		r = open_both(port, &sockets);
 	if (r < 0)
 		return error_errno(err, -r, "cannot open UDP port %u", port);
-	r = fwmark != 0 ? set_mark(&sockets, fwmark) : 0;
+	r = fwmark != 0 ? udp_set_mark(&sockets, fwmark) : 0;
 	if (r < 0) {
 		udp_close(&sockets);
 		return error_errno(err, -r, "cannot set the mark 0x%x", fwmark);

@@ -26,6 +26,10 @@ struct udp_sockets {
  * namespace, close-on-exec and non-blocking.  -EADDRINUSE and what bind(2) says.
  */
 int udp_open(uint16_t port, uint32_t fwmark, struct udp_sockets *ret, struct error *err);
+/* Of sockets that may be in use; 0: off.  -EPERM is no failure but is_mark_refused,
+ * since a tunnel without a mark is better than none.
+ */
+int udp_set_mark(struct udp_sockets *sockets, uint32_t fwmark);
 void udp_close(struct udp_sockets *sockets);
 /* Read from the sockets themselves; the port in host byte order. */
 uint16_t udp_port(const struct udp_sockets *sockets);

@@ -46,6 +46,7 @@ struct worker {
 	struct udp_sockets sockets;
 	struct udp_sockets fresh_sockets; /* came beside UAPI text, not yet in use */
 	uint32_t mtu;
+	bool is_up; /* down, neither the TUN nor sockets are read */
 
 	struct loop *loop;
 	struct wg_device *device;
@@ -409,15 +410,20 @@ static void listen_on(struct worker *worker, const struct udp_sockets *sockets)
 			(void)loop_add(worker->loop, sockets->fd[i], EPOLLIN, on_udp, worker);
 }
 
+static void drop_sockets(struct worker *worker)
+{
+	for (int i = 0; i < UDP_FAMILIES; i++)
+		loop_remove(worker->loop, worker->sockets.fd[i]);
+	udp_close(&worker->sockets);
+}
+
 static int use_sockets(void *context)
 {
 	struct worker *worker = context;
 
 	if (worker->fresh_sockets.fd[UDP_V4] < 0 && worker->fresh_sockets.fd[UDP_V6] < 0)
 		return -EINVAL;
-	for (int i = 0; i < UDP_FAMILIES; i++)
-		loop_remove(worker->loop, worker->sockets.fd[i]);
-	udp_close(&worker->sockets);
+	drop_sockets(worker);
 	worker->sockets = worker->fresh_sockets;
 	worker->fresh_sockets = (struct udp_sockets){.fd = {-1, -1}};
 	listen_on(worker, &worker->sockets);
@@ -438,6 +444,28 @@ static int set_fwmark(void *context, uint32_t mark)
 	const struct worker *worker = context;
 
 	return mark == udp_mark(&worker->sockets) || worker->health.is_mark_refused ? 0 : -EPERM;
+}
+
+/* What waits in the TUN of a device that is down waits on. */
+static int set_up(void *context, bool is_up)
+{
+	struct worker *worker = context;
+	int r = 0;
+
+	if (is_up == worker->is_up)
+		return 0;
+	if (is_up) {
+		r = loop_add(worker->loop, worker->tun.fd, EPOLLIN, on_tun, worker);
+		if (r < 0)
+			return r;
+		wg_device_up(worker->device, worker->now);
+	} else {
+		loop_remove(worker->loop, worker->tun.fd);
+		wg_device_down(worker->device);
+		drop_sockets(worker);
+	}
+	worker->is_up = is_up;
+	return 0;
 }
 
 static int set_mtu(void *context, uint32_t mtu)
@@ -555,7 +583,8 @@ static int start_device(struct worker *worker)
 	if (!worker->device)
 		return -ENOMEM;
 	wg_device_set_mtu(worker->device, worker->mtu);
-	wg_device_up(worker->device, now);
+	if (worker->is_up)
+		wg_device_up(worker->device, now);
 	worker->target = (struct uapi_target){
 		.device = worker->device,
 		.context = worker,
@@ -563,6 +592,7 @@ static int start_device(struct worker *worker)
 		.set_fwmark = set_fwmark,
 		.set_mtu = set_mtu,
 		.use_sockets = use_sockets,
+		.set_up = set_up,
 		.read_facts = read_facts,
 	};
 	worker->uapi = uapi_new(&worker->target, true);
@@ -584,6 +614,7 @@ static int start_buffers(struct worker *worker)
 	    udp_sender_init(&worker->sender) < 0)
 		return -ENOMEM;
 	merge_init(worker->merge, worker->tun.has_uso);
+	worker->merge->is_off = worker->tun.is_bare;
 	return 0;
 }
 
@@ -594,9 +625,9 @@ static int start_loop(struct worker *worker)
 	worker->loop = loop_new();
 	if (!worker->loop)
 		return -ENOMEM;
-	r = loop_add(worker->loop, worker->tun.fd, EPOLLIN, on_tun, worker);
-	if (r == 0)
-		r = loop_add(worker->loop, worker->uapi_fd, EPOLLIN, on_uapi, worker);
+	r = loop_add(worker->loop, worker->uapi_fd, EPOLLIN, on_uapi, worker);
+	if (r == 0 && worker->is_up)
+		r = loop_add(worker->loop, worker->tun.fd, EPOLLIN, on_tun, worker);
 	listen_on(worker, &worker->sockets);
 	return r;
 }
@@ -617,6 +648,7 @@ int worker_new(const struct worker_options *options, struct worker **ret, struct
 	worker->sockets = options->sockets;
 	worker->fresh_sockets = (struct udp_sockets){.fd = {-1, -1}};
 	worker->mtu = options->mtu;
+	worker->is_up = !options->is_down;
 	worker->health.is_mark_refused = options->sockets.is_mark_refused;
 	r = start_device(worker);
 	if (r == 0)

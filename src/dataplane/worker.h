@@ -24,6 +24,7 @@
 #include "dataplane/tun.h"
 #include "dataplane/udp.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct error;
@@ -47,6 +48,7 @@ struct worker_options {
 	int events;
 	struct udp_sockets sockets; /* the worker's from now on, also on failure */
 	uint32_t mtu;		    /* bytes of inner packet */
+	bool is_down;		    /* begins down, until adit_up=true: see uapi.h */
 };
 
 #define WORKER_EVENT_NS (100 * NS_PER_MS)

@@ -35,6 +35,12 @@ static int take_nothing(void *context)
 	return 0;
 }
 
+static int take_state(void *context, bool is_up)
+{
+	(void)context;
+	return is_up ? 0 : -1;
+}
+
 static void read_facts(void *context, struct uapi_facts *ret)
 {
 	(void)context;
@@ -50,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.set_fwmark = take_number,
 		.set_mtu = take_number,
 		.use_sockets = take_nothing,
+		.set_up = take_state,
 		.read_facts = read_facts,
 	};
 	struct uapi *uapi = uapi_new(&target, true);

@@ -145,6 +145,17 @@ static void test_udp_stays_apart_where_the_device_cannot_cut_it(void **state)
 	assert_int_equal(n_frames, 5);
 }
 
+static void test_everything_stays_apart_where_a_frame_is_one_packet(void **state)
+{
+	struct made made = tcp4();
+
+	(void)state;
+	merge.is_off = true;
+	add_train(&made, 5);
+	flush();
+	assert_int_equal(n_frames, 5);
+}
+
 static void test_a_single_packet_is_marked_as_checked_and_unchanged(void **state)
 {
 	struct made made = tcp4();
@@ -586,6 +597,7 @@ int main(void)
 		TEST(test_a_train_of_tcp_becomes_one_frame),
 		TEST(test_a_train_of_udp_becomes_one_frame),
 		TEST(test_udp_stays_apart_where_the_device_cannot_cut_it),
+		TEST(test_everything_stays_apart_where_a_frame_is_one_packet),
 		TEST(test_a_single_packet_is_marked_as_checked_and_unchanged),
 		TEST(test_psh_and_a_short_packet_end_the_frame),
 		TEST(test_any_other_difference_keeps_tcp_packets_apart),

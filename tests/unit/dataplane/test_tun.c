@@ -152,7 +152,67 @@ static void test_what_is_no_device_is_refused(void **state)
 
 	(void)state;
 	assert_true(tun_init(&other, tun.fd, &err) < 0);
-	assert_non_null(strstr(err.what, "virtio header"));
+	assert_non_null(strstr(err.what, "no descriptor of a tunnel device"));
+}
+
+/* A device that this program did not make, with these flags; -1: not here. */
+static int open_foreign_tun(int flags)
+{
+	struct ifreq request = {.ifr_name = "tun1", .ifr_flags = (short)flags};
+	int fd = has_private_netns ? open("/dev/net/tun", O_RDWR | O_CLOEXEC) : -1;
+
+	if (fd >= 0 && ioctl(fd, TUNSETIFF, &request) < 0) {
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void test_a_device_for_ethernet_frames_is_refused(void **state)
+{
+	int fd = open_foreign_tun(IFF_TAP | IFF_NO_PI);
+	struct tun device;
+	struct error err;
+
+	(void)state;
+	if (fd < 0)
+		skip();
+	assert_int_equal(tun_init(&device, fd, &err), -EINVAL);
+	(void)close(fd);
+}
+
+static void test_a_device_without_a_virtio_header_is_used_bare(void **state)
+{
+	int fd = open_foreign_tun(IFF_TUN | IFF_NO_PI);
+	struct tun device;
+	struct error err;
+
+	(void)state;
+	if (fd < 0)
+		skip();
+	assert_int_equal(tun_init(&device, fd, &err), 0);
+	assert_true(device.is_bare);
+	assert_false(device.has_uso);
+	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	(void)close(fd);
+}
+
+static void test_a_bare_frame_is_the_packet_alone(void **state)
+{
+	struct virtio_net_hdr header = {.gso_size = 5};
+	char text[] = "abcd";
+	struct iovec iov[] = {{&header, sizeof(header)}, {text, 4}};
+	uint8_t frame[100];
+
+	(void)state;
+	tun.is_bare = true;
+	assert_int_equal(tun_write(&tun, iov, 2), 0);
+	assert_int_equal(read(program, frame, sizeof(frame)), 4);
+	assert_int_equal(write(program, "xyz", 3), 3);
+	assert_int_equal(tun_read(&tun, &header, frame, sizeof(frame)), 3);
+	assert_int_equal(header.gso_size, 0);
+	assert_memory_equal(frame, "xyz", 3);
+	tun.is_bare = false;
 }
 
 static void test_a_device_gets_its_offloads_and_does_not_block(void **state)
@@ -189,6 +249,9 @@ int main(void)
 		TEST(test_every_error_is_told_and_the_next_frame_is_not_concerned),
 		TEST(test_what_waits_is_thrown_away),
 		TEST(test_what_is_no_device_is_refused),
+		TEST(test_a_device_for_ethernet_frames_is_refused),
+		TEST(test_a_device_without_a_virtio_header_is_used_bare),
+		TEST(test_a_bare_frame_is_the_packet_alone),
 		TEST(test_a_device_gets_its_offloads_and_does_not_block),
 	};
 

@@ -74,6 +74,8 @@ static const struct {
 	{"adit_last_timestamp=00", -EINVAL},
 	{"adit_sockets=1", -EINVAL},
 	{"adit_forget_sources=no", -EINVAL},
+	{"adit_up=", -EINVAL},
+	{"adit_up=1", -EINVAL},
 	{"public_key=" KEY_B "\npreshared_key=1", -EINVAL},
 	{"public_key=" KEY_B "\nendpoint=192.0.2.1", -EINVAL},
 	{"public_key=" KEY_B "\nendpoint=example.net:1", -EINVAL},
@@ -206,14 +208,17 @@ static void test_our_internal_keys_reach_the_loop(void **state)
 
 	(void)state;
 	assert_string_equal(ask("set=1\nadit_mtu=1280\nadit_sockets=true\n"
-				"adit_forget_sources=true\n"
+				"adit_forget_sources=true\nadit_up=true\n"
 				"adit_last_timestamp=400000000000000a01020304\n\n"),
 			    OK);
 	assert_int_equal(fixture.facts.mtu, 1280);
 	assert_int_equal(fixture.n_sockets_used, 1);
+	assert_true(fixture.is_up);
 	wg_device_get_last_timestamp(fixture.target.device, timestamp);
 	assert_int_equal(timestamp[0], 0x40);
 	assert_int_equal(timestamp[11], 4);
+	assert_string_equal(ask("set=1\nadit_up=false\n\n"), OK);
+	assert_false(fixture.is_up);
 }
 
 static void test_a_handshake_is_begun_when_asked_for(void **state)

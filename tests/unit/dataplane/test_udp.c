@@ -69,6 +69,9 @@ static void test_a_mark_is_set_where_we_may(void **state)
 	(void)state;
 	assert_int_equal(udp_open(0, 0x1234, &sockets, &err), 0);
 	assert_int_equal(udp_mark(&sockets), sockets.is_mark_refused ? 0 : 0x1234);
+	assert_int_equal(udp_set_mark(&sockets, 7), 0);
+	assert_int_equal(udp_mark(&sockets), sockets.is_mark_refused ? 0 : 7);
+	assert_int_equal(udp_set_mark(&(struct udp_sockets){.fd = {-1, 99}}, 7), -EBADF);
 	udp_close(&sockets);
 	assert_int_equal(udp_mark(&sockets), 0);
 }

@@ -408,6 +408,43 @@ static void test_port_and_mark_are_the_sockets_own(void **state)
 	assert_non_null(strstr(ask(&sides[0], "adit_stats=1\n\n"), "adit_mtu=1280\n"));
 }
 
+static void test_a_device_that_is_down_reads_nothing_until_it_is_up(void **state)
+{
+	const struct made made = {.version = 4, .protocol = IPPROTO_UDP, .payload_len = 10};
+	struct virtio_net_hdr header;
+	struct udp_sockets fresh;
+	struct error err;
+
+	(void)state;
+	connect_sides();
+	sides[0].watched[0].fd = sides[0].watched[2].fd = sides[0].watched[3].fd = -1;
+	assert_string_equal(ask(&sides[0], "set=1\nadit_up=false\n\n"), "errno=0\n\n");
+	assert_non_null(strstr(ask(&sides[0], "get=1\n\n"), "listen_port=0\n"));
+	put_packet(&sides[0], &made);
+	assert_int_equal(get_frame(&sides[1], &header), -1);
+	/* an initiation of the same 17 ms were a replay to the other side */
+	(void)poll(NULL, 0, 60);
+	assert_int_equal(udp_open(0, 0, &fresh, &err), 0);
+	for (size_t i = 0; i < 2; i++)
+		sides[0].watched[2 + i] = (struct pollfd){.fd = fresh.fd[i], .events = POLLIN};
+	sides[0].watched[0].fd = other_ends[0][0];
+	assert_string_equal(ask_with(&sides[0], "set=1\nadit_sockets=true\nadit_up=true\n\n",
+				     fresh.fd, fresh.fd[1] >= 0 ? 2 : 1),
+			    "errno=0\n\n");
+	/* what waited goes out, by a new session */
+	assert_int_equal(get_frame(&sides[1], &header), 38);
+	udp_close(&fresh);
+}
+
+static void test_a_second_up_or_down_changes_nothing(void **state)
+{
+	(void)state;
+	assert_string_equal(ask(&sides[0], "set=1\nadit_up=true\n\n"), "errno=0\n\n");
+	sides[0].watched[0].fd = sides[0].watched[2].fd = sides[0].watched[3].fd = -1;
+	assert_string_equal(ask(&sides[0], "set=1\nadit_up=false\n\n"), "errno=0\n\n");
+	assert_string_equal(ask(&sides[0], "set=1\nadit_up=false\n\n"), "errno=0\n\n");
+}
+
 static void add_allowed_ips(int n)
 {
 	char text[128];
@@ -491,6 +528,8 @@ int main(void)
 		TEST(test_new_sockets_come_with_the_text_and_traffic_goes_on),
 		TEST(test_descriptors_that_are_no_sockets_of_ours_are_closed),
 		TEST(test_port_and_mark_are_the_sockets_own),
+		TEST(test_a_device_that_is_down_reads_nothing_until_it_is_up),
+		TEST(test_a_second_up_or_down_changes_nothing),
 		TEST(test_a_slow_supervisor_does_not_stop_the_traffic),
 		TEST(test_the_loop_ends_with_the_supervisor),
 		TEST(test_the_loop_ends_with_text_that_is_not_the_protocol),

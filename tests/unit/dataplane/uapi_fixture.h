@@ -7,6 +7,7 @@
 #include "wireguard/device.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct fixture {
 	struct health health;
 	struct uapi_facts facts;
 	unsigned int n_sockets_used;
+	bool is_up;
 	int answer; /* of every function below */
 	char reply[65536];
 };
@@ -66,6 +68,13 @@ static int fixture_use_sockets(void *context)
 	return fixture.answer;
 }
 
+static int fixture_set_up(void *context, bool is_up)
+{
+	(void)context;
+	fixture.is_up = is_up;
+	return fixture.answer;
+}
+
 static void fixture_read_facts(void *context, struct uapi_facts *ret)
 {
 	(void)context;
@@ -83,6 +92,7 @@ static int fixture_start(void **state)
 		.set_fwmark = fixture_set_mark,
 		.set_mtu = fixture_set_mtu,
 		.use_sockets = fixture_use_sockets,
+		.set_up = fixture_set_up,
 		.read_facts = fixture_read_facts,
 	};
 	if (!fixture.target.device)
