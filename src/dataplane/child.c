@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -79,7 +80,10 @@ static int keep_descriptors(struct child_options *options)
 	return close_range(FD_FIRST_CLOSED, ~0U, 0) < 0 ? -errno : 0;
 }
 
-/* Everything that needs files, memory or privileges, before they are gone. */
+/* Everything that needs files, memory or privileges, before they are gone.  The
+ * threads inherit what has been given up before they begin, and the filter is
+ * for all of them.
+ */
 static int start(const struct child_options *options, struct worker **ret, struct error *err)
 {
 	struct worker_options with = {
@@ -101,6 +105,8 @@ static int start(const struct child_options *options, struct worker **ret, struc
 	if (r < 0)
 		return r;
 	r = sandbox_drop_privileges(&options->sandbox, err);
+	if (r == 0 && worker_start(worker) < 0)
+		log_debug("data plane: one thread has to do, as no other can be had");
 	if (r == 0)
 		r = sandbox_filter_syscalls(err);
 	if (r < 0) {
@@ -120,6 +126,7 @@ int child_run(const struct child_options *given)
 
 	(void)prctl(PR_SET_NAME, "adit-dataplane", 0, 0, 0);
 	secret_count_anew();
+	(void)mallopt(M_ARENA_MAX, 1); /* threads allocate too rarely to need their own */
 	reset_signals();
 	drop_terminal();
 	r = keep_descriptors(&options);

@@ -1,5 +1,5 @@
 /* What a person needs to know when a tunnel does not come up, counted where it
- * is seen.  Plain numbers, owned by the worker, printed by uapi.c.
+ * is seen.  Plain numbers; each thread counts its own, uapi.c prints the sum.
  */
 #ifndef ADIT_DATAPLANE_HEALTH_H
 #define ADIT_DATAPLANE_HEALTH_H
@@ -22,5 +22,19 @@ struct health {
 	uint64_t icmp_sent;    /* unreachable messages written back into the TUN */
 	bool is_mark_refused;  /* FwMark needs CAP_NET_ADMIN and was not set */
 };
+
+/* What the receiver has counted since it was last asked, onto the sum of it. */
+static inline void health_add_received(struct health *sum, const struct health *fresh)
+{
+	if (fresh->icmp_count > 0) {
+		sum->icmp_errno = fresh->icmp_errno;
+		sum->icmp_type = fresh->icmp_type;
+		sum->icmp_code = fresh->icmp_code;
+		sum->icmp_is_v6 = fresh->icmp_is_v6;
+		sum->icmp_count += fresh->icmp_count;
+	}
+	sum->rx_datagrams += fresh->rx_datagrams;
+	sum->tun_errors += fresh->tun_errors;
+}
 
 #endif

@@ -38,6 +38,15 @@ static void raise_locked(void)
 	(void)setrlimit(RLIMIT_MEMLOCK, &limit);
 }
 
+static int set_limit(__rlimit_resource_t resource, rlim_t value, struct error *err)
+{
+	const struct rlimit limit = {value, value};
+
+	if (setrlimit(resource, &limit) < 0)
+		return error_errno(err, errno, "cannot limit the data plane's resources");
+	return 0;
+}
+
 static int set_limits(struct error *err)
 {
 	static const struct {
@@ -47,16 +56,12 @@ static int set_limits(struct error *err)
 		{RLIMIT_NOFILE, FILES_MAX},
 		{RLIMIT_CORE, 0},
 		{RLIMIT_FSIZE, 0},
-		{RLIMIT_NPROC, 0},
 	};
+	int r = 0;
 
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		const struct rlimit limit = {limits[i].value, limits[i].value};
-
-		if (setrlimit(limits[i].resource, &limit) < 0)
-			return error_errno(err, errno, "cannot limit the data plane's resources");
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < sizeof(limits) / sizeof(limits[0]); i++)
+		r = set_limit(limits[i].resource, limits[i].value, err);
+	return r;
 }
 
 static int set_ids(const struct sandbox_options *options, struct error *err)
@@ -115,7 +120,7 @@ int sandbox_drop_privileges(const struct sandbox_options *options, struct error 
 
 /* Everything else kills the process: it would be somebody else's code running. */
 static const int allowed[] = {
-	/* worker.c, base/loop.c, base/fd.c */
+	/* link.c, plane.c, receiver.c, base/loop.c, base/fd.c */
 	SCMP_SYS(epoll_ctl),
 	SCMP_SYS(epoll_wait),
 	SCMP_SYS(epoll_pwait),
@@ -141,10 +146,11 @@ static const int allowed[] = {
 	SCMP_SYS(mlock),
 	SCMP_SYS(mremap),
 	SCMP_SYS(munmap),
-	/* libcrypto's locks, and its check for a fork */
+	/* locks, libcrypto's too; its check for a fork */
 	SCMP_SYS(futex),
 	SCMP_SYS(getpid),
-	/* the end */
+	/* the end, of a thread and of all */
+	SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
 	SCMP_SYS(rt_sigreturn),
@@ -155,7 +161,6 @@ static const int allowed[] = {
 	SCMP_SYS(sigaltstack),
 	SCMP_SYS(sched_yield),
 	SCMP_SYS(rt_sigaction),
-	SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(prctl),
 	SCMP_SYS(gettid),
 	SCMP_SYS(readlink),
@@ -199,8 +204,10 @@ static int add_memory_calls(scmp_filter_ctx filter)
 
 static int load_filter(scmp_filter_ctx filter)
 {
-	int r = add_calls(filter, SCMP_ACT_ALLOW, allowed, N_OF(allowed));
+	int r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 
+	if (r == 0)
+		r = add_calls(filter, SCMP_ACT_ALLOW, allowed, N_OF(allowed));
 #ifndef ADIT_SANITIZED
 	if (r == 0)
 		r = add_calls(filter, SCMP_ACT_ERRNO(EPERM), refused, N_OF(refused));
@@ -223,6 +230,11 @@ int sandbox_filter_syscalls(struct error *err)
 
 	if (!filter)
 		return error_set(err, ENOMEM, "out of memory for the data plane's filter");
+	r = set_limit(RLIMIT_NPROC, 0, err);
+	if (r < 0) {
+		seccomp_release(filter);
+		return r;
+	}
 	r = load_filter(filter);
 	seccomp_release(filter);
 	if (r < 0)

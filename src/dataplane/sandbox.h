@@ -18,13 +18,15 @@ struct sandbox_options {
 };
 
 /* All capabilities, the bounding set where that is allowed, other groups, core
- * files, new files, new processes, new privileges, being traced by its own user;
- * SIGKILL when the parent thread ends.  For a process of one thread.
+ * files, new files, new privileges, being traced by its own user; SIGKILL when
+ * the parent thread ends.  For a process of one thread: those it makes
+ * afterwards inherit it.
  */
 int sandbox_drop_privileges(const struct sandbox_options *options, struct error *err);
 
-/* From here on only the system calls in sandbox.c's list.  A build with
- * sanitizers has more of them, and none is fatal.
+/* From here on, in every thread that there is, only the system calls in
+ * sandbox.c's list, and no new threads nor processes.  A build with sanitizers
+ * has more calls, and none is fatal.
  */
 int sandbox_filter_syscalls(struct error *err);
 

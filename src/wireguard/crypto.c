@@ -457,6 +457,15 @@ bool crypto_open(struct crypto *crypto, const struct crypto_key *key, uint64_t c
 
 /* ---- forgetting ---- */
 
+void crypto_forget_packets(struct crypto *crypto)
+{
+	const struct aead *transport = &crypto->transport;
+
+	if (!secret_is_zero(&transport->seal.key, sizeof(transport->seal.key)) ||
+	    !secret_is_zero(&transport->open.key, sizeof(transport->open.key)))
+		aead_forget(&crypto->transport);
+}
+
 void crypto_forget(struct crypto *crypto)
 {
 	static const uint8_t zero[WG_KEY_LEN];

@@ -43,6 +43,8 @@ const char *crypto_kernel(const struct crypto *crypto); /* the name */
  * has to be gone.
  */
 void crypto_forget(struct crypto *crypto);
+/* The same for keys of transport data alone, and at once when there is none. */
+void crypto_forget_packets(struct crypto *crypto);
 
 /* ---- BLAKE2s ---- */
 

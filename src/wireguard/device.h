@@ -3,15 +3,19 @@
  * here touches a socket or a clock.  Memory is asked for at configuration, when
  * a session begins and when packets begin to wait for one, never for a packet.
  *
- * Single-threaded: a device belongs to one data plane loop.
- *
  * Packets go the fast way, in batches: wg_seal_begin() looks up the peer and
- * reserves counters for a batch of inner packets of one flow, wg_seal() then
- * encrypts one after the other straight into the caller's send buffer.
- * Everything else (handshakes, cookies, keepalives, packets that waited for a
- * handshake) waits inside and is fetched with wg_next_output() after every
- * call to wg_receive(), wg_seal_begin(), wg_stage(), wg_tick() or a
- * configuration call.
+ * reserves counters for a batch of inner packets of one flow, wg_seal_many()
+ * then encrypts them straight into the caller's send buffer.  Everything else
+ * (handshakes, cookies, keepalives, packets that waited for a handshake) waits
+ * inside and is fetched with wg_next_output() after every call to wg_receive(),
+ * wg_seal_begin(), wg_seal_end(), wg_stage(), wg_tick() or a configuration call.
+ *
+ * Threads: one at a time may be inside, under a lock of the caller's, except
+ * that wg_seal(), wg_seal_many() and wg_open_many() take no lock when the batch
+ * has a struct crypto of the thread's own.  Between begin and end anything may
+ * happen to the device: the batch is an owner of its keypair, which is wiped
+ * and freed with the last owner, even when its peer is gone by then.  Outputs
+ * leave in order only when one thread fetches them and begins batches.
  *
  * Source: WireGuard whitepaper (Donenfeld, 2020), sections 5 and 6.
  */
@@ -25,6 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct crypto;
 struct wg_device;
 struct wg_peer;
 struct wg_keypair;
@@ -40,7 +45,8 @@ enum {
 typedef void (*wg_random)(void *context, uint8_t *ret, size_t len);
 
 struct wg_device *wg_device_new(wg_random random, void *random_context, struct wall_time boot_wall);
-void wg_device_free(struct wg_device *device); /* wipes; accepts NULL */
+/* Wipes; accepts NULL.  No batch is under way. */
+void wg_device_free(struct wg_device *device);
 
 /* ---- in: a datagram of the UDP socket ---- */
 
@@ -50,7 +56,7 @@ enum wg_verdict {
 	WG_DELIVER, /* *ret is an inner IP packet for the tunnel device */
 };
 
-/* Whether the contents are as they came, or wg_open_ahead() was there. */
+/* Whether the contents are as they came, or wg_open_many() was there. */
 enum wg_sealing_state { WG_SEALED, WG_OPENED, WG_FORGED };
 
 struct wg_datagram {
@@ -63,21 +69,36 @@ struct wg_datagram {
 	const union endpoint *to;
 	uint32_t ifindex;
 	uint8_t tos; /* outer TOS or traffic class: its ECN bits are RFC 6040's outer field */
-	enum wg_sealing_state state; /* WG_SEALED, but for wg_open_ahead() */
+	enum wg_sealing_state state;	  /* WG_SEALED, but for wg_open_many() */
+	const struct wg_keypair *keypair; /* by whose keys that was; borrowed */
 };
 
 struct wg_packet {
 	uint8_t *bytes; /* inside the datagram's bytes; trimmed to the IP length */
 	size_t len;
-	struct wg_peer *peer;
+	struct wg_peer *peer; /* borrowed, until it is removed */
 };
 
-/* Decrypts the data among the datagrams that belongs to the session of the first,
- * many at once, which is faster than one at a time.  Nothing else happens to
- * the session: each datagram must go through wg_receive() next, in order.
+/* A batch to be decrypted ahead of wg_receive(): many at once is faster, and takes
+ * no lock.
  */
-void wg_open_ahead(struct wg_device *device, struct instant now, struct wg_datagram *datagrams,
-		   size_t n);
+struct wg_open {
+	struct wg_keypair *keypair;
+	struct crypto *crypto; /* the device's; a thread without the lock puts its own here */
+	uint32_t receiver;     /* whose data is meant */
+};
+
+/* The sessions that the datagrams are data of, n_max of them at the most; how many
+ * there are.
+ */
+unsigned int wg_open_begin(struct wg_device *device, struct instant now,
+			   const struct wg_datagram *datagrams, size_t n, struct wg_open *ret,
+			   unsigned int n_max);
+/* Decrypts what belongs to one of them.  Nothing else happens to the session:
+ * each datagram must go through wg_receive() next, in order, before the end.
+ */
+void wg_open_many(const struct wg_open *open, struct wg_datagram *datagrams, size_t n);
+void wg_open_end(struct wg_device *device, struct wg_open *open);
 
 /* Fills ret with WG_DELIVER only.  ECN is decapsulated, the source is checked
  * against the peer's allowed IPs, the replay window is passed.
@@ -87,10 +108,10 @@ enum wg_verdict wg_receive(struct wg_device *device, struct instant now,
 
 /* ---- out: packets of the tunnel device ---- */
 
-/* A batch under way: valid until the next call to the device. */
+/* A batch under way. */
 struct wg_seal {
-	struct wg_peer *peer;
 	struct wg_keypair *keypair;
+	struct crypto *crypto; /* the device's; a thread without the lock puts its own here */
 	uint64_t next_counter;
 	unsigned int n_left;
 	union endpoint to;     /* where the datagrams go */
@@ -100,11 +121,12 @@ struct wg_seal {
 
 /* `inner` is the first packet of the batch (all have its addresses).
  * 0; or -EAGAIN: no session yet, a handshake is under way, so hand each packet
- * to wg_stage(); -ENOKEY: no peer has the destination (answer with ICMP);
- * -EDESTADDRREQ: the peer has no endpoint (likewise); -EINVAL: not IP;
- * -ENETDOWN: the device is down.
+ * to wg_stage(); -EBUSY: packets that waited for the session must leave before
+ * these, so fetch them with wg_next_output() and ask again; -ENOKEY: no peer has
+ * the destination (answer with ICMP); -EDESTADDRREQ: the peer has no endpoint
+ * (likewise); -EINVAL: not IP; -ENETDOWN: the device is down.
  *
- * When it returns 0, ret->n_left is n_packets.
+ * When it returns 0, ret->n_left is n_packets, and wg_seal_end() must follow.
  */
 int wg_seal_begin(struct wg_device *device, struct instant now, const uint8_t *inner, size_t len,
 		  unsigned int n_packets, struct wg_seal *ret);
@@ -131,7 +153,9 @@ void wg_seal_many(struct wg_seal *seal, const struct wg_sealing *packets, unsign
 /* Of the datagram that a packet of `len` bytes becomes. */
 size_t wg_sealed_len(size_t len, size_t padded_mtu);
 
-/* After the batch: timers and counters.  `n_sent` and `n_bytes` are of UDP payload. */
+/* After the batch: timers and counters.  `n_sent` and `n_bytes` are of UDP payload.
+ * Of a peer that is gone, nothing is counted.
+ */
 void wg_seal_end(struct wg_device *device, struct instant now, struct wg_seal *seal,
 		 unsigned int n_sent, size_t n_bytes);
 
@@ -156,6 +180,8 @@ struct wg_output {
 	uint8_t tos; /* 0x88 for handshakes (AF41), the inner ECN for data */
 };
 
+/* Whether wg_next_output() has something to look at. */
+bool wg_has_output(const struct wg_device *device);
 /* Writes the next waiting datagram; false when there is none. */
 bool wg_next_output(struct wg_device *device, struct instant now, struct wg_output *ret);
 

@@ -19,12 +19,21 @@ struct wg_keypair *keypair_new(struct vault *vault, const struct noise_session *
 	keypair->remote_index = session->remote_index;
 	keypair->is_initiator = session->is_initiator;
 	keypair->peer = peer;
+	keypair->n_owners = 1;
 	return keypair;
 }
 
-void keypair_free(struct wg_keypair *keypair)
+void keypair_ref(struct wg_keypair *keypair)
 {
+	keypair->n_owners++;
+}
+
+bool keypair_unref(struct wg_keypair *keypair)
+{
+	if (--keypair->n_owners > 0)
+		return false;
 	vault_give(keypair);
+	return true;
 }
 
 static bool is_older(const struct wg_keypair *keypair, struct instant now, uint64_t ns)

@@ -5,8 +5,9 @@
  *     current   what we send with
  *     previous  packets under it may still be under way
  *
- * A keypair is taken from the device's vault when a handshake ends and given
- * back, which wipes it, when no place holds it any more.
+ * A keypair is taken from the device's vault when a handshake ends.  It has an
+ * owner for the place it has and one for each batch of packets under way, and is
+ * given back, which wipes it, when the last one gives it up.
  *
  * Source: whitepaper sections 5.4.5, 5.4.6, 6.1, 6.2; the places are the kernel
  * module's.
@@ -35,14 +36,19 @@ struct wg_keypair {
 	uint32_t remote_index;	  /* in what we send */
 	bool is_initiator;	  /* we began the handshake */
 	bool is_send_refused;	  /* our private key has changed */
-	struct wg_peer *peer;	  /* borrowed; holds us */
+	struct wg_peer *peer;	  /* borrowed; lives as long as we do */
+	unsigned int n_owners;
 	struct replay replay;
 };
 
-/* NULL: out of memory.  Not in a place nor in the index table yet. */
+/* NULL: out of memory.  Not in a place nor in the index table yet; the caller is
+ * its owner.
+ */
 struct wg_keypair *keypair_new(struct vault *vault, const struct noise_session *session,
 			       struct instant now, struct wg_peer *peer);
-void keypair_free(struct wg_keypair *keypair); /* wipes; accepts NULL */
+void keypair_ref(struct wg_keypair *keypair);
+/* True: the last owner has gone, and so has the keypair. */
+bool keypair_unref(struct wg_keypair *keypair);
 
 /* Not refused, younger than 180 s, and n more counters are left below
  * REJECT_AFTER_MESSAGES.  Accepts NULL.

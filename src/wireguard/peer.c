@@ -143,6 +143,24 @@ void peer_forget_source(struct wg_peer *peer)
 
 /* ---- sessions ---- */
 
+static void free_peer(struct wg_peer *peer)
+{
+	noise_done(&peer->handshake);
+	cookie_maker_done(&peer->cookie);
+	vault_give(peer);
+}
+
+void peer_release(struct wg_keypair *keypair)
+{
+	struct wg_peer *peer = keypair->peer;
+
+	if (!keypair_unref(keypair))
+		return;
+	peer->n_keypairs--;
+	if (peer->is_removed && peer->n_keypairs == 0)
+		free_peer(peer);
+}
+
 static void drop_keypair(struct wg_peer *peer, struct wg_keypair *keypair)
 {
 	struct wg_device *device = peer->device;
@@ -152,7 +170,7 @@ static void drop_keypair(struct wg_peer *peer, struct wg_keypair *keypair)
 	if (device->cache.keypair == keypair)
 		device->cache.keypair = NULL;
 	index_remove(&device->indices, &keypair->index);
-	keypair_free(keypair);
+	peer_release(keypair);
 }
 
 static void drop_keypairs(struct wg_peer *peer, const struct keypairs_dropped *dropped)
@@ -176,6 +194,7 @@ bool peer_begin_session(struct wg_peer *peer, struct instant now)
 		index_remove(&device->indices, &peer->handshake_index);
 		return false;
 	}
+	peer->n_keypairs++;
 	index_replace(&device->indices, &peer->handshake_index, &keypair->index);
 	dropped = keypairs_add(&peer->keypairs, keypair);
 	drop_keypairs(peer, &dropped);
@@ -277,13 +296,6 @@ static struct wg_peer *make_peer(struct wg_device *device, const uint8_t public_
 	return peer;
 }
 
-static void free_peer(struct wg_peer *peer)
-{
-	noise_done(&peer->handshake);
-	cookie_maker_done(&peer->cookie);
-	vault_give(peer);
-}
-
 struct wg_peer *wg_peer_add(struct wg_device *device, struct instant now,
 			    const uint8_t public_key[32])
 {
@@ -314,7 +326,13 @@ void wg_peer_remove(struct wg_device *device, struct wg_peer *peer)
 	allowedips_remove_owner(&device->allowedips, &peer->allowed);
 	device->cache = (struct receive_cache){0};
 	roster_remove(&device->roster, &peer->node);
-	free_peer(peer);
+	if (peer->n_keypairs == 0) {
+		free_peer(peer);
+		return;
+	}
+	noise_done(&peer->handshake);
+	cookie_maker_done(&peer->cookie);
+	peer->is_removed = true;
 }
 
 void wg_peer_remove_all(struct wg_device *device)

@@ -26,7 +26,9 @@ enum peer_want {
 	PEER_KEEPALIVE = 1 << 3,
 };
 
-/* Owned by its device.  Single-threaded: belongs to the data plane's loop. */
+/* Owned by its device; one that is removed while packets are under way, by the
+ * last of its keypairs.
+ */
 struct wg_peer {
 	struct wg_device *device; /* borrowed */
 	struct roster_node node;  /* its key is the public key */
@@ -42,6 +44,8 @@ struct wg_peer {
 	struct index_entry handshake_index;
 	struct cookie_maker cookie;
 	struct keypairs keypairs;
+	unsigned int n_keypairs; /* in a place or in use by a batch under way */
+	bool is_removed;	 /* nothing but n_keypairs means anything */
 	struct stage stage;
 
 	unsigned int wants;	      /* bits of enum peer_want; not 0: in the queue */
@@ -94,6 +98,8 @@ void peer_complete_handshake(struct wg_peer *peer, struct instant now);
 /* Data came under `keypair`: if it is the first, the session is confirmed. */
 void peer_confirm(struct wg_peer *peer, struct instant now, const struct wg_keypair *keypair);
 
+/* A batch under way has done with its keypair. */
+void peer_release(struct wg_keypair *keypair);
 /* Wipes the handshake under way and all sessions. */
 void peer_wipe_sessions(struct wg_peer *peer);
 /* The device's private key has changed: no session sends any more. */

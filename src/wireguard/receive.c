@@ -242,7 +242,7 @@ static bool open_one(struct wg_device *device, const struct wg_keypair *keypair,
 		return crypto_open(device->crypto, &keypair->receive, counter,
 				   datagram->bytes + WG_HEADER_LEN, datagram->len - WG_HEADER_LEN);
 	case WG_OPENED:
-		return true;
+		return datagram->keypair == keypair;
 	case WG_FORGED:
 		break;
 	}
@@ -250,8 +250,7 @@ static bool open_one(struct wg_device *device, const struct wg_keypair *keypair,
 }
 
 /* At most CRYPTO_BATCH_MAX. */
-static void open_slice(struct wg_device *device, const struct wg_keypair *keypair,
-		       struct wg_datagram *const *datagrams, size_t n)
+static void open_slice(const struct wg_open *open, struct wg_datagram *const *datagrams, size_t n)
 {
 	struct crypto_opening opening[CRYPTO_BATCH_MAX];
 
@@ -264,38 +263,78 @@ static void open_slice(struct wg_device *device, const struct wg_keypair *keypai
 			.len = datagrams[i]->len - WG_HEADER_LEN,
 		};
 	}
-	crypto_open_batch(device->crypto, &keypair->receive, opening, n);
-	for (size_t i = 0; i < n; i++)
+	crypto_open_batch(open->crypto, &open->keypair->receive, opening, n);
+	for (size_t i = 0; i < n; i++) {
 		datagrams[i]->state = opening[i].is_authentic ? WG_OPENED : WG_FORGED;
+		datagrams[i]->keypair = open->keypair;
+	}
 }
 
-void wg_open_ahead(struct wg_device *device, struct instant now, struct wg_datagram *datagrams,
-		   size_t n)
+static bool is_data(const struct wg_datagram *datagram)
 {
-	struct wg_datagram *chosen[CRYPTO_BATCH_MAX];
-	struct wg_keypair *keypair = NULL;
-	size_t n_chosen = 0;
+	return message_classify(datagram->bytes, datagram->len) == MESSAGE_DATA;
+}
 
-	for (size_t i = 0; i < n && device->is_up; i++) {
+static bool is_known(const struct wg_open *opens, unsigned int n, uint32_t receiver)
+{
+	for (unsigned int i = n; i > 0; i--)
+		if (opens[i - 1].receiver == receiver)
+			return true;
+	return false;
+}
+
+unsigned int wg_open_begin(struct wg_device *device, struct instant now,
+			   const struct wg_datagram *datagrams, size_t n, struct wg_open *ret,
+			   unsigned int n_max)
+{
+	unsigned int n_opens = 0;
+
+	for (size_t i = 0; i < n && n_opens < n_max && device->is_up; i++) {
 		const struct message_data *message = (const void *)datagrams[i].bytes;
+		struct wg_keypair *keypair;
 		uint32_t receiver;
 
-		if (message_classify(datagrams[i].bytes, datagrams[i].len) != MESSAGE_DATA)
+		if (!is_data(&datagrams[i]))
 			continue;
 		receiver = le32_to_host(message->receiver);
-		if (!keypair)
-			keypair = find_keypair(device, receiver);
-		if (!may_open(keypair, now, le64_to_host(message->counter)) ||
-		    keypair->index.index != receiver)
+		if (is_known(ret, n_opens, receiver))
+			continue;
+		keypair = find_keypair(device, receiver);
+		if (!keypair || !keypair_can_receive(keypair, now))
+			continue;
+		keypair_ref(keypair);
+		ret[n_opens++] = (struct wg_open){
+			.keypair = keypair, .crypto = device->crypto, .receiver = receiver};
+	}
+	return n_opens;
+}
+
+void wg_open_many(const struct wg_open *open, struct wg_datagram *datagrams, size_t n)
+{
+	struct wg_datagram *chosen[CRYPTO_BATCH_MAX];
+	size_t n_chosen = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct message_data *message = (const void *)datagrams[i].bytes;
+
+		if (!is_data(&datagrams[i]) || le32_to_host(message->receiver) != open->receiver ||
+		    le64_to_host(message->counter) >= WG_REJECT_AFTER_MESSAGES)
 			continue;
 		chosen[n_chosen++] = &datagrams[i];
 		if (n_chosen == CRYPTO_BATCH_MAX) {
-			open_slice(device, keypair, chosen, n_chosen);
+			open_slice(open, chosen, n_chosen);
 			n_chosen = 0;
 		}
 	}
 	if (n_chosen > 0)
-		open_slice(device, keypair, chosen, n_chosen);
+		open_slice(open, chosen, n_chosen);
+}
+
+void wg_open_end(struct wg_device *device, struct wg_open *open)
+{
+	(void)device;
+	peer_release(open->keypair);
+	*open = (struct wg_open){0};
 }
 
 static enum wg_verdict receive_data(struct wg_device *device, struct instant now,

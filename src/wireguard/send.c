@@ -3,7 +3,8 @@
  *
  * How it works: a counter is taken from its keypair before anything is
  * encrypted with it and is never given back, so that no failure of a send can
- * make one be used twice.  What waits is written in the order response,
+ * make one be used twice.  Packets that wait for a session leave before a batch
+ * begins, so that a flow stays in order.  What waits is written in the order response,
  * initiation, packets, keepalive, one datagram a call, peers taking turns.
  */
 #include "base/secret.h"
@@ -92,9 +93,14 @@ int wg_seal_begin(struct wg_device *device, struct instant now, const uint8_t *i
 		peer_initiate(peer, now);
 		return -EAGAIN;
 	}
+	if (peer->stage.n > 0) {
+		peer_want(peer, PEER_FLUSH);
+		return -EBUSY;
+	}
+	keypair_ref(keypair);
 	*ret = (struct wg_seal){
-		.peer = peer,
 		.keypair = keypair,
+		.crypto = device->crypto,
 		.next_counter = keypair->send_counter,
 		.n_left = n_packets,
 		.to = peer->endpoint,
@@ -128,8 +134,7 @@ static void seal_slice(struct wg_seal *seal, const struct wg_sealing *packets, u
 			.out = packet->out + WG_HEADER_LEN,
 		};
 	}
-	crypto_seal_batch(seal->peer->device->crypto, &seal->keypair->send, seal->next_counter,
-			  sealing, n);
+	crypto_seal_batch(seal->crypto, &seal->keypair->send, seal->next_counter, sealing, n);
 	seal->next_counter += n;
 	seal->n_left -= n;
 }
@@ -166,12 +171,8 @@ size_t wg_seal(struct wg_seal *seal, uint8_t *out, const uint8_t *head, size_t h
 	return wg_sealed_len(head_len + body_len, padded_mtu);
 }
 
-void wg_seal_end(struct wg_device *device, struct instant now, struct wg_seal *seal,
-		 unsigned int n_sent, size_t n_bytes)
+static void note_sent(struct wg_peer *peer, struct instant now, unsigned int n_sent, size_t n_bytes)
 {
-	struct wg_peer *peer = seal->peer;
-
-	(void)device;
 	peer->tx_bytes += n_bytes;
 	if (n_sent > 0) {
 		timers_any_sent(&peer->timers, now);
@@ -180,6 +181,17 @@ void wg_seal_end(struct wg_device *device, struct instant now, struct wg_seal *s
 	}
 	peer_refresh_after_sending(peer, now);
 	peer_reschedule(peer);
+}
+
+void wg_seal_end(struct wg_device *device, struct instant now, struct wg_seal *seal,
+		 unsigned int n_sent, size_t n_bytes)
+{
+	struct wg_keypair *keypair = seal->keypair;
+
+	if (device->is_up && !keypair->peer->is_removed)
+		note_sent(keypair->peer, now, n_sent, n_bytes);
+	peer_release(keypair);
+	*seal = (struct wg_seal){0};
 }
 
 void wg_stage(struct wg_device *device, struct instant now, const uint8_t *inner, size_t len)
@@ -349,6 +361,11 @@ static void take_turns(struct wg_peer *peer)
 
 	peer_unwant(peer, wants);
 	peer_want(peer, wants);
+}
+
+bool wg_has_output(const struct wg_device *device)
+{
+	return device->first_wanting || device->replies.n > 0;
 }
 
 bool wg_next_output(struct wg_device *device, struct instant now, struct wg_output *ret)

@@ -58,19 +58,54 @@ static void ask(const struct process *process, const char *text, char *ret, size
 	ret[n] = '\0';
 }
 
-static unsigned int count_descriptors(pid_t pid)
+static DIR *open_folder(pid_t pid, const char *name)
 {
 	char path[64];
-	unsigned int n = 0;
 	DIR *dir;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
 	dir = opendir(path);
 	assert_non_null(dir);
+	return dir;
+}
+
+static unsigned int count_descriptors(pid_t pid)
+{
+	DIR *dir = open_folder(pid, "fd");
+	unsigned int n = 0;
+
 	while (readdir(dir))
 		n++;
 	(void)closedir(dir);
 	return n - 2;
+}
+
+static void expect_confined(pid_t pid, const char *thread)
+{
+	char text[4096];
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%.16s/status", pid, thread);
+	assert_true(fd_read_file(path, text, sizeof(text)) == 0);
+	assert_non_null(strstr(text, "Seccomp:\t2\n"));
+	assert_non_null(strstr(text, "CapEff:\t0000000000000000\n"));
+	assert_non_null(strstr(text, "NoNewPrivs:\t1\n"));
+}
+
+static unsigned int count_confined_threads(pid_t pid)
+{
+	DIR *dir = open_folder(pid, "task");
+	const struct dirent *thread;
+	unsigned int n = 0;
+
+	while ((thread = readdir(dir))) {
+		if (thread->d_name[0] == '.')
+			continue;
+		expect_confined(pid, thread->d_name);
+		n++;
+	}
+	(void)closedir(dir);
+	return n;
 }
 
 static void test_without_a_device_it_ends(void **state)
@@ -89,7 +124,6 @@ static void test_it_answers_confined_and_ends_with_the_socket(void **state)
 	int tun = open_private_tun();
 	struct process process;
 	char text[4096];
-	char path[64];
 
 	(void)state;
 	if (tun < 0)
@@ -97,13 +131,11 @@ static void test_it_answers_confined_and_ends_with_the_socket(void **state)
 	process = start_child(tun);
 	ask(&process, "adit_stats=1\n\n", text, sizeof(text));
 	assert_non_null(strstr(text, "errno=0\n\n"));
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", process.pid);
-	assert_true(fd_read_file(path, text, sizeof(text)) == 0);
-	assert_non_null(strstr(text, "Seccomp:\t2\n"));
-	assert_non_null(strstr(text, "CapEff:\t0000000000000000\n"));
-	assert_non_null(strstr(text, "NoNewPrivs:\t1\n"));
-	/* three of /dev/null, TUN, supervisor, event, two of UDP, epoll */
-	assert_int_equal(count_descriptors(process.pid), 9);
+	assert_int_equal(count_confined_threads(process.pid), 2);
+	/* three of /dev/null, TUN, supervisor, event, two of UDP; of each thread an epoll
+	 * and what wakes it
+	 */
+	assert_int_equal(count_descriptors(process.pid), 12);
 	assert_int_equal(getsid(process.pid), process.pid);
 	(void)close(process.uapi);
 	assert_int_equal(end_of(process.pid), 0);

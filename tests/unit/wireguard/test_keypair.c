@@ -41,8 +41,22 @@ static void test_a_keypair_takes_over_what_the_handshake_agreed(void **state)
 	assert_int_equal(keypair->send_counter, 0);
 	assert_int_equal(keypair->index.kind, INDEX_KEYPAIR);
 	assert_ptr_equal(keypair->index.owner, keypair);
-	keypair_free(keypair);
-	keypair_free(NULL);
+	assert_true(keypair_unref(keypair));
+	vault_done(&vault);
+}
+
+static void test_a_keypair_lives_until_its_last_owner_gives_it_up(void **state)
+{
+	const struct noise_session session = {.remote_index = 77};
+	struct vault vault = VAULT_INIT;
+	struct wg_keypair *keypair = keypair_new(&vault, &session, birth, NULL);
+
+	(void)state;
+	assert_non_null(keypair);
+	keypair_ref(keypair);
+	assert_false(keypair_unref(keypair));
+	assert_int_equal(keypair->remote_index, 77);
+	assert_true(keypair_unref(keypair));
 	vault_done(&vault);
 }
 
@@ -190,6 +204,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_keypair_takes_over_what_the_handshake_agreed),
+		cmocka_unit_test(test_a_keypair_lives_until_its_last_owner_gives_it_up),
 		cmocka_unit_test(test_a_key_is_not_used_after_180_seconds),
 		cmocka_unit_test(test_counters_end_at_reject_after_messages),
 		cmocka_unit_test(test_a_refused_key_does_not_send_but_receives),

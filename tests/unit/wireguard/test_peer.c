@@ -377,9 +377,11 @@ static struct wg_seal seal_of_bob(struct pair *pair)
 
 static bool has_source(struct pair *pair)
 {
-	const struct wg_seal seal = seal_of_bob(pair);
+	struct wg_seal seal = seal_of_bob(pair);
+	bool is_set = endpoint_is_set(&seal.source) || seal.ifindex != 0;
 
-	return endpoint_is_set(&seal.source) || seal.ifindex != 0;
+	wg_seal_end(pair->side[BOB].device, pair->now, &seal, 0, 0);
+	return is_set;
 }
 
 static void test_a_source_can_be_forgotten(void **state)

@@ -184,6 +184,7 @@ static void test_counters_past_the_limit_are_refused_before_they_are_opened(void
 	seal.next_counter = WG_REJECT_AFTER_MESSAGES - 1;
 	datagram.len = wg_seal(&seal, out, packet, sizeof(packet), NULL, 0, 1420);
 	assert_int_equal(pair_inject(pair, BOB, &datagram), WG_DELIVER);
+	wg_seal_end(pair->side[ALICE].device, pair->now, &seal, 0, 0);
 }
 
 static void renew(struct pair *pair)
@@ -266,6 +267,7 @@ static void test_replies_leave_from_the_address_that_was_written_to(void **state
 		0);
 	assert_true(endpoint_equal(&seal.source, &datagram.to));
 	assert_int_equal(seal.ifindex, 2);
+	wg_seal_end(pair->side[BOB].device, pair->now, &seal, 0, 0);
 	pair_datagram_done(&datagram);
 }
 
@@ -677,6 +679,19 @@ static void make_train(struct pair *pair, struct train *train)
 	wg_seal_many(&seal, sealing, TRAIN, 1420);
 	assert_int_equal(seal.n_left, 0);
 	wg_seal_many(&seal, sealing, 1, 1420); /* nothing is left for it */
+	wg_seal_end(pair->side[ALICE].device, pair->now, &seal, 0, 0);
+}
+
+/* Whether Bob knows whose they are. */
+static bool open_ahead(struct pair *pair, struct wg_datagram *datagrams, size_t n)
+{
+	struct wg_open open;
+
+	if (wg_open_begin(pair->side[BOB].device, pair->now, datagrams, n, &open, 1) == 0)
+		return false;
+	wg_open_many(&open, datagrams, n);
+	wg_open_end(pair->side[BOB].device, &open);
+	return true;
 }
 
 static enum wg_verdict take(struct pair *pair, const struct wg_datagram *datagram,
@@ -691,7 +706,7 @@ static void test_a_train_opened_ahead_is_delivered_packet_by_packet(void **state
 	static struct train train;
 
 	make_train(pair, &train);
-	wg_open_ahead(pair->side[BOB].device, pair->now, train.datagram, TRAIN);
+	assert_true(open_ahead(pair, train.datagram, TRAIN));
 	for (unsigned int i = 0; i < TRAIN; i++) {
 		struct wg_packet packet;
 
@@ -710,7 +725,7 @@ static void test_a_forged_one_of_a_train_is_dropped_alone(void **state)
 
 	make_train(pair, &train);
 	train.bytes[3][40] ^= 1;
-	wg_open_ahead(pair->side[BOB].device, pair->now, train.datagram, TRAIN);
+	assert_true(open_ahead(pair, train.datagram, TRAIN));
 	assert_int_equal(train.datagram[3].state, WG_FORGED);
 	for (unsigned int i = 0; i < TRAIN; i++)
 		assert_int_equal(take(pair, &train.datagram[i], &packet),
@@ -730,7 +745,7 @@ static void test_a_train_is_replayed_in_vain(void **state)
 		memcpy(train.bytes, copy, sizeof(copy));
 		for (unsigned int i = 0; i < TRAIN; i++)
 			train.datagram[i].state = WG_SEALED;
-		wg_open_ahead(pair->side[BOB].device, pair->now, train.datagram, TRAIN);
+		assert_true(open_ahead(pair, train.datagram, TRAIN));
 		for (unsigned int i = 0; i < TRAIN; i++)
 			assert_int_equal(take(pair, &train.datagram[i], &packet),
 					 round == 0 ? WG_DELIVER : WG_DROP);
@@ -748,13 +763,76 @@ static void test_what_is_no_data_of_the_session_is_left_as_it_came(void **state)
 	train.bytes[2][4] ^= 1;			     /* another receiver */
 	memset(train.bytes[4] + 8, 0xff, 8);	     /* a counter past the last */
 	train.datagram[5].len = WG_OVERHEAD_LEN - 1; /* too short for a message */
-	wg_open_ahead(pair->side[BOB].device, pair->now, train.datagram, 7);
+	assert_true(open_ahead(pair, train.datagram, 7));
 	for (unsigned int i = 0; i < 7; i++)
 		assert_int_equal(train.datagram[i].state,
 				 i == 1 || i == 3 || i == 6 ? WG_OPENED : WG_SEALED);
 	wg_device_down(pair->side[BOB].device);
-	wg_open_ahead(pair->side[BOB].device, pair->now, train.datagram + 7, 1);
+	assert_false(open_ahead(pair, train.datagram + 7, 1));
 	assert_int_equal(train.datagram[7].state, WG_SEALED);
+}
+
+static void test_a_train_may_be_of_several_sessions(void **state)
+{
+	struct pair *pair = *state;
+	static struct train old;
+	static struct train new;
+	struct wg_datagram datagrams[4];
+	struct wg_open opens[3];
+	struct wg_packet packet;
+	unsigned int n;
+
+	make_train(pair, &old);
+	renew(pair);
+	make_train(pair, &new);
+	for (unsigned int i = 0; i < 4; i++)
+		datagrams[i] = i % 2 == 0 ? old.datagram[i] : new.datagram[i];
+	n = wg_open_begin(pair->side[BOB].device, pair->now, datagrams, 4, opens, 3);
+	assert_int_equal(n, 2);
+	for (unsigned int i = 0; i < n; i++)
+		wg_open_many(&opens[i], datagrams, 4);
+	for (unsigned int i = 0; i < 4; i++) {
+		assert_int_equal(datagrams[i].state, WG_OPENED);
+		assert_int_equal(take(pair, &datagrams[i], &packet), WG_DELIVER);
+	}
+	for (unsigned int i = 0; i < n; i++)
+		wg_open_end(pair->side[BOB].device, &opens[i]);
+	assert_int_equal(wg_open_begin(pair->side[BOB].device, pair->now, datagrams, 4, opens, 1),
+			 1);
+	wg_open_end(pair->side[BOB].device, &opens[0]);
+}
+
+static void test_what_was_opened_for_a_peer_that_is_gone_is_dropped(void **state)
+{
+	struct pair *pair = *state;
+	static struct train train;
+	struct wg_packet packet;
+	struct wg_open open;
+
+	make_train(pair, &train);
+	assert_int_equal(
+		wg_open_begin(pair->side[BOB].device, pair->now, train.datagram, TRAIN, &open, 1),
+		1);
+	wg_peer_remove(pair->side[BOB].device, pair->side[BOB].peer);
+	wg_open_many(&open, train.datagram, TRAIN);
+	assert_int_equal(train.datagram[0].state, WG_OPENED);
+	assert_int_equal(take(pair, &train.datagram[0], &packet), WG_DROP);
+	wg_open_end(pair->side[BOB].device, &open);
+	assert_null(open.keypair);
+}
+
+/* Whoever has the index by then did not seal it. */
+static void test_what_another_session_has_opened_is_not_believed(void **state)
+{
+	struct pair *pair = *state;
+	static struct train train;
+	struct wg_packet packet;
+
+	make_train(pair, &train);
+	assert_true(open_ahead(pair, train.datagram, TRAIN));
+	train.datagram[0].keypair = pair->side[ALICE].peer->keypairs.current;
+	assert_int_equal(take(pair, &train.datagram[0], &packet), WG_DROP);
+	assert_int_equal(take(pair, &train.datagram[1], &packet), WG_DELIVER);
 }
 
 #define PAIR_TEST(name)	     cmocka_unit_test_setup_teardown(name, pair_start, pair_stop)
@@ -767,6 +845,9 @@ int main(void)
 		CONNECTED_TEST(test_a_forged_one_of_a_train_is_dropped_alone),
 		CONNECTED_TEST(test_a_train_is_replayed_in_vain),
 		CONNECTED_TEST(test_what_is_no_data_of_the_session_is_left_as_it_came),
+		CONNECTED_TEST(test_a_train_may_be_of_several_sessions),
+		CONNECTED_TEST(test_what_was_opened_for_a_peer_that_is_gone_is_dropped),
+		CONNECTED_TEST(test_what_another_session_has_opened_is_not_believed),
 		CONNECTED_TEST(test_what_is_no_message_is_dropped_and_counted),
 		CONNECTED_TEST(test_the_three_bytes_after_the_type_must_be_zero),
 		CONNECTED_TEST(test_a_device_that_is_down_takes_nothing),

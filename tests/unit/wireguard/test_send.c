@@ -52,6 +52,7 @@ static void test_padding_goes_to_16_bytes_and_not_past_the_mtu(void **state)
 		assert_int_equal(wg_seal(&seal, out, packet, 20, packet + 20, cases[i].len - 20,
 					 cases[i].mtu),
 				 cases[i].datagram_len);
+		wg_seal_end(pair->side[ALICE].device, pair->now, &seal, 0, 0);
 	}
 }
 
@@ -84,6 +85,7 @@ static void test_a_batch_has_consecutive_counters(void **state)
 		assert_true(le64_load(out + 8) == first + i);
 	}
 	assert_int_equal(wg_seal(&seal, out, packet, sizeof(packet), NULL, 0, 1420), 0);
+	wg_seal_end(pair->side[ALICE].device, pair->now, &seal, 0, 0);
 }
 
 static void test_counters_of_a_batch_not_used_up_are_not_used_again(void **state)
@@ -97,6 +99,7 @@ static void test_counters_of_a_batch_not_used_up_are_not_used_again(void **state
 	wg_seal_end(pair->side[ALICE].device, pair->now, &seal, 0, 0);
 	assert_int_equal(begin(pair, 1, &seal), 0);
 	assert_true(seal.next_counter == first + 10);
+	wg_seal_end(pair->side[ALICE].device, pair->now, &seal, 0, 0);
 }
 
 static void test_a_packet_can_be_encrypted_where_it_is(void **state)
@@ -114,6 +117,97 @@ static void test_a_packet_can_be_encrypted_where_it_is(void **state)
 	datagram.len = wg_seal(&seal, out, packet, 20, out + WG_HEADER_LEN + 20,
 			       sizeof(packet) - 20, 1420);
 	assert_int_equal(pair_inject(pair, BOB, &datagram), WG_DELIVER);
+	wg_seal_end(pair->side[ALICE].device, pair->now, &seal, 0, 0);
+}
+
+/* The session may have begun in another thread, a moment ago. */
+static void test_packets_that_waited_leave_before_a_batch_begins(void **state)
+{
+	struct pair *pair = *state;
+	struct wg_device *device = pair->side[ALICE].device;
+	uint8_t packet[PAIR_PACKET_LEN];
+	uint8_t bytes[PAIR_PACKET_LEN + 15 + WG_OVERHEAD_LEN];
+	struct wg_output output = {.bytes = bytes};
+	struct wg_seal seal;
+
+	pair_write_packet(ALICE, 0, packet, sizeof(packet));
+	wg_stage(device, pair->now, packet, sizeof(packet));
+	assert_int_equal(begin(pair, 1, &seal), -EBUSY);
+	assert_true(wg_has_output(device));
+	assert_true(wg_next_output(device, pair->now, &output));
+	assert_int_equal(begin(pair, 1, &seal), 0);
+	assert_false(wg_has_output(device));
+	assert_true(seal.next_counter == le64_load(bytes + 8) + 1);
+	wg_seal_end(device, pair->now, &seal, 0, 0);
+}
+
+/* ---- what another thread may do between the beginning of a batch and its end ---- */
+
+static void remove_peer(struct pair *pair)
+{
+	wg_peer_remove(pair->side[ALICE].device, pair->side[ALICE].peer);
+}
+
+static void go_down(struct pair *pair)
+{
+	wg_device_down(pair->side[ALICE].device);
+}
+
+static void change_key(struct pair *pair)
+{
+	const uint8_t key[32] = {77};
+
+	assert_int_equal(wg_device_set_private_key(pair->side[ALICE].device, pair->now, key), 0);
+}
+
+/* Three sessions later nothing but the batch knows the keypair. */
+static void renew_thrice(struct pair *pair)
+{
+	for (int i = 0; i < 3; i++) {
+		pair_advance(pair, 6);
+		wg_peer_start_handshake(pair->side[ALICE].device, pair->now,
+					pair->side[ALICE].peer);
+		pair_pump(pair, ALICE);
+		pair_advance_ms(pair, 100);
+	}
+}
+
+static void test_a_batch_under_way_outlives_whatever_happens(void **state)
+{
+	static void (*const happens[])(struct pair *) = {remove_peer, go_down, change_key,
+							 renew_thrice};
+	uint8_t packet[PAIR_PACKET_LEN] = {0};
+	uint8_t out[PAIR_PACKET_LEN + 15 + WG_OVERHEAD_LEN];
+
+	for (size_t i = 0; i < sizeof(happens) / sizeof(happens[0]); i++) {
+		struct pair *pair = *state;
+		struct wg_seal seal;
+		uint32_t receiver;
+
+		assert_int_equal(begin(pair, 2, &seal), 0);
+		assert_true(wg_seal(&seal, out, packet, sizeof(packet), NULL, 0, 1420) > 0);
+		receiver = le32_load(out + 4);
+		happens[i](pair);
+		assert_true(wg_seal(&seal, out, packet, sizeof(packet), NULL, 0, 1420) > 0);
+		assert_int_equal(le32_load(out + 4), receiver);
+		wg_seal_end(pair->side[ALICE].device, pair->now, &seal, 2, 200);
+		assert_null(seal.keypair);
+		assert_int_equal(pair_stop(state), 0);
+		assert_int_equal(start_connected(state), 0);
+	}
+}
+
+static void test_of_a_peer_that_is_gone_no_timer_is_set(void **state)
+{
+	struct pair *pair = *state;
+	struct wg_device *device = pair->side[ALICE].device;
+	struct wg_seal seal;
+
+	assert_int_equal(begin(pair, 1, &seal), 0);
+	remove_peer(pair);
+	wg_seal_end(device, pair->now, &seal, 1, 100);
+	assert_false(instant_is_set(wg_next_deadline(device)));
+	assert_false(wg_has_output(device));
 }
 
 static void test_a_packet_for_nobody_is_told(void **state)
@@ -187,6 +281,7 @@ static void test_no_packet_is_sent_past_the_last_counter(void **state)
 	pair_advance(pair, 6);
 	pair->side[ALICE].peer->keypairs.current->send_counter = WG_REJECT_AFTER_MESSAGES - 2;
 	assert_int_equal(begin(pair, 2, &seal), 0);
+	wg_seal_end(pair->side[ALICE].device, pair->now, &seal, 0, 0);
 	assert_int_equal(begin(pair, 1, &seal), -EAGAIN);
 	pair_send(pair, ALICE);
 	assert_int_equal(pair->side[ALICE].n_sent[MESSAGE_INITIATION], 2);
@@ -354,6 +449,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CONNECTED_TEST(test_padding_goes_to_16_bytes_and_not_past_the_mtu),
 		PAIR_TEST(test_packets_that_waited_are_padded_likewise),
+		CONNECTED_TEST(test_packets_that_waited_leave_before_a_batch_begins),
+		CONNECTED_TEST(test_a_batch_under_way_outlives_whatever_happens),
+		CONNECTED_TEST(test_of_a_peer_that_is_gone_no_timer_is_set),
 		CONNECTED_TEST(test_a_batch_has_consecutive_counters),
 		CONNECTED_TEST(test_counters_of_a_batch_not_used_up_are_not_used_again),
 		CONNECTED_TEST(test_a_packet_can_be_encrypted_where_it_is),

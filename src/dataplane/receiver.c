@@ -1,0 +1,419 @@
+#include "dataplane/receiver.h"
+
+#include "dataplane/offload_merge.h"
+#include "dataplane/plane.h"
+#include "dataplane/udp_reader.h"
+#include "wireguard/crypto.h"
+#include "wireguard/device.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+enum {
+	OPENED_MAX = 64,  /* datagrams opened at once */
+	SESSIONS_MAX = 8, /* of different peers among them; others are opened one by one */
+	STACK_SIZE = 256 * 1024,
+};
+
+/* Datagrams on their way, and what has become of them. */
+struct train {
+	struct wg_datagram datagram[OPENED_MAX];
+	size_t n;
+	struct wg_open session[SESSIONS_MAX];
+	unsigned int n_sessions;
+	struct wg_packet packet[OPENED_MAX];
+	size_t n_packets;
+	bool has_control;
+};
+
+/* ---- opening ---- */
+
+static void begin_train(struct receiver *receiver)
+{
+	struct train *train = receiver->train;
+	struct plane *plane = receiver->plane;
+
+	plane_lock(plane);
+	train->n_sessions = wg_open_begin(plane->device, receiver->now, train->datagram, train->n,
+					  train->session, SESSIONS_MAX);
+	plane_unlock(plane);
+}
+
+static void open_train(struct receiver *receiver)
+{
+	struct train *train = receiver->train;
+
+	for (unsigned int i = 0; i < train->n_sessions; i++) {
+		train->session[i].crypto = receiver->crypto;
+		wg_open_many(&train->session[i], train->datagram, train->n);
+	}
+}
+
+static void take_datagram(struct receiver *receiver, const struct wg_datagram *datagram)
+{
+	struct train *train = receiver->train;
+	struct wg_packet *packet = &train->packet[train->n_packets];
+
+	receiver->fresh.rx_datagrams++;
+	switch (wg_receive(receiver->plane->device, receiver->now, datagram, packet)) {
+	case WG_DROP:
+		break;
+	case WG_CONTROL:
+		train->has_control = true;
+		break;
+	case WG_DELIVER:
+		train->n_packets++;
+		break;
+	}
+}
+
+static void publish(struct receiver *receiver)
+{
+	health_add_received(&receiver->plane->received, &receiver->fresh);
+	receiver->fresh = (struct health){0};
+}
+
+/* After a handshake message, cookie or keepalive, and after the first data since. */
+static void look_for_handshake(struct receiver *receiver, const struct wg_device_stats *stats)
+{
+	if (stats->rx_handshake != receiver->n_handshakes_seen || receiver->is_handshake_fresh) {
+		receiver->is_handshake_fresh = stats->rx_handshake != receiver->n_handshakes_seen;
+		receiver->n_handshakes_seen = stats->rx_handshake;
+		events_tell(&receiver->events);
+	}
+	if (stats->rx_bad_response != receiver->n_bad_responses_seen) {
+		receiver->n_bad_responses_seen = stats->rx_bad_response;
+		events_tell_rarely(&receiver->events, EVENT_BAD_RESPONSE, receiver->now);
+	}
+}
+
+static void end_train(struct receiver *receiver)
+{
+	struct train *train = receiver->train;
+	struct plane *plane = receiver->plane;
+	struct wg_device_stats stats;
+	bool needs_sender;
+
+	plane_lock(plane);
+	for (size_t i = 0; i < train->n; i++)
+		take_datagram(receiver, &train->datagram[i]);
+	for (unsigned int i = 0; i < train->n_sessions; i++)
+		wg_open_end(plane->device, &train->session[i]);
+	publish(receiver);
+	wg_device_read_stats(plane->device, &stats);
+	needs_sender = plane_needs_sender(plane);
+	plane_unlock(plane);
+	if (needs_sender)
+		plane_call_sender(plane);
+	if (train->has_control || (receiver->is_handshake_fresh && train->n_packets > 0))
+		look_for_handshake(receiver, &stats);
+}
+
+/* ---- to the TUN ---- */
+
+static void write_tun(void *context, const struct iovec *iov, int n)
+{
+	struct receiver *receiver = context;
+
+	if (tun_write(&receiver->plane->tun, iov, n) < 0)
+		receiver->fresh.tun_errors++;
+}
+
+static void flush(struct receiver *receiver)
+{
+	merge_flush(receiver->merge, write_tun, receiver);
+	if (receiver->fresh.tun_errors == 0)
+		return;
+	plane_lock(receiver->plane);
+	publish(receiver);
+	plane_unlock(receiver->plane);
+}
+
+static void deliver(struct receiver *receiver, const struct wg_packet *packet)
+{
+	if (merge_add(receiver->merge, packet->bytes, packet->len))
+		return;
+	flush(receiver);
+	(void)merge_add(receiver->merge, packet->bytes, packet->len);
+}
+
+/* Empties the train. */
+static void take_train(struct receiver *receiver)
+{
+	struct train *train = receiver->train;
+
+	if (train->n == 0)
+		return;
+	begin_train(receiver);
+	open_train(receiver);
+	end_train(receiver);
+	for (size_t i = 0; i < train->n_packets; i++)
+		deliver(receiver, &train->packet[i]);
+	train->n = 0;
+	train->n_packets = 0;
+	train->has_control = false;
+}
+
+/* ---- from the sockets ---- */
+
+static void add_message(struct receiver *receiver, const struct udp_message *message)
+{
+	struct train *train = receiver->train;
+
+	for (size_t at = 0; at < message->len; at += message->segment) {
+		size_t left = message->len - at;
+
+		if (train->n == OPENED_MAX)
+			take_train(receiver);
+		train->datagram[train->n++] = (struct wg_datagram){
+			.bytes = message->bytes + at,
+			.len = left < message->segment ? left : message->segment,
+			.from = &message->from,
+			.to = &message->to,
+			.ifindex = message->ifindex,
+			.tos = message->tos,
+		};
+	}
+}
+
+/* How many messages came. */
+static unsigned int receive(struct receiver *receiver, int fd)
+{
+	unsigned int n = udp_reader_receive(receiver->udp, fd);
+
+	for (unsigned int i = 0; i < n; i++)
+		add_message(receiver, udp_reader_message(receiver->udp, i));
+	take_train(receiver);
+	flush(receiver);
+	return n;
+}
+
+static void take_errors(struct receiver *receiver, int fd)
+{
+	if (!udp_reader_take_errors(fd, &receiver->fresh))
+		return;
+	plane_lock(receiver->plane);
+	publish(receiver);
+	plane_unlock(receiver->plane);
+	events_tell_rarely(&receiver->events, EVENT_ICMP, receiver->now);
+}
+
+void receiver_on_udp(struct receiver *receiver, int fd, uint32_t events)
+{
+	unsigned int n = UDP_READER_MESSAGES_MAX;
+
+	receiver->now = clock_now();
+	if (events & EPOLLERR)
+		take_errors(receiver, fd);
+	for (int i = 0; n == UDP_READER_MESSAGES_MAX && i < RECEIVER_RECEIVES_MAX; i++)
+		n = receive(receiver, fd);
+}
+
+/* ---- sockets ---- */
+
+static void listen_on(struct receiver *receiver)
+{
+	for (int i = 0; i < UDP_FAMILIES; i++)
+		if (receiver->sockets.fd[i] >= 0)
+			(void)loop_add(receiver->loop, receiver->sockets.fd[i], EPOLLIN,
+				       receiver->handler, receiver->context);
+}
+
+static void ignore(struct receiver *receiver)
+{
+	for (int i = 0; i < UDP_FAMILIES; i++)
+		loop_remove(receiver->loop, receiver->sockets.fd[i]);
+}
+
+void receiver_listen(struct receiver *receiver, struct loop *loop, loop_handler handler,
+		     void *context)
+{
+	receiver->loop = loop;
+	receiver->handler = handler;
+	receiver->context = context;
+	listen_on(receiver);
+}
+
+/* With the plane's lock. */
+static void change_sockets(struct receiver *receiver)
+{
+	if (!receiver->has_next)
+		return;
+	ignore(receiver);
+	udp_close(&receiver->sockets);
+	receiver->sockets = receiver->next_sockets;
+	receiver->has_next = false;
+	(void)pthread_cond_signal(&receiver->has_changed);
+	listen_on(receiver);
+}
+
+static void call(const struct receiver *receiver)
+{
+	const uint64_t one = 1;
+
+	if (write(receiver->control_fd, &one, sizeof(one)) < 0)
+		return; /* full: it is called already */
+}
+
+void receiver_use_sockets(struct receiver *receiver, const struct udp_sockets *sockets)
+{
+	if (receiver->has_next) /* nobody has looked at them */
+		udp_close(&receiver->next_sockets);
+	receiver->next_sockets = *sockets;
+	receiver->has_next = true;
+	if (receiver->has_thread)
+		call(receiver);
+	else
+		change_sockets(receiver);
+}
+
+void receiver_settle(struct receiver *receiver)
+{
+	plane_lock(receiver->plane);
+	while (receiver->has_next)
+		(void)pthread_cond_wait(&receiver->has_changed, &receiver->plane->lock);
+	plane_unlock(receiver->plane);
+}
+
+/* ---- the thread ---- */
+
+static int on_control(void *context, int fd, uint32_t events)
+{
+	struct receiver *receiver = context;
+	bool is_stopping;
+	uint64_t n;
+
+	(void)events;
+	if (read(fd, &n, sizeof(n)) < 0)
+		return 0; /* taken already */
+	plane_lock(receiver->plane);
+	change_sockets(receiver);
+	is_stopping = receiver->is_stopping;
+	plane_unlock(receiver->plane);
+	return is_stopping ? -ESHUTDOWN : 0;
+}
+
+static int on_udp(void *context, int fd, uint32_t events)
+{
+	receiver_on_udp(context, fd, events);
+	return 0;
+}
+
+static void *run(void *context)
+{
+	struct receiver *receiver = context;
+	int r = 0;
+
+	(void)prctl(PR_SET_NAME, "adit-receive", 0, 0, 0);
+	(void)sem_post(&receiver->started);
+	while (r >= 0) {
+		crypto_forget_packets(receiver->crypto);
+		r = loop_turn(receiver->loop, (struct instant){0});
+	}
+	return NULL;
+}
+
+static int make_thread(struct receiver *receiver)
+{
+	pthread_attr_t attributes;
+	int r;
+
+	(void)pthread_attr_init(&attributes);
+	(void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	r = pthread_create(&receiver->thread, &attributes, run, receiver);
+	(void)pthread_attr_destroy(&attributes);
+	return -r;
+}
+
+static int start_in(struct receiver *receiver, struct loop *loop)
+{
+	int r;
+
+	receiver_listen(receiver, loop, on_udp, receiver);
+	r = loop_add(loop, receiver->control_fd, EPOLLIN, on_control, receiver);
+	if (r == 0)
+		r = make_thread(receiver);
+	if (r < 0)
+		return r;
+	receiver->has_thread = true;
+	/* what a thread does before it runs, no filter of system calls foresees */
+	while (sem_wait(&receiver->started) < 0 && errno == EINTR)
+		continue;
+	return 0;
+}
+
+int receiver_start(struct receiver *receiver)
+{
+	struct loop *callers = receiver->loop;
+	loop_handler handler = receiver->handler;
+	void *context = receiver->context;
+	struct loop *loop = loop_new();
+	int r;
+
+	if (!loop)
+		return -ENOMEM;
+	ignore(receiver);
+	r = start_in(receiver, loop);
+	if (r < 0) {
+		loop_free(loop);
+		receiver_listen(receiver, callers, handler, context);
+	}
+	return r;
+}
+
+static void stop(struct receiver *receiver)
+{
+	plane_lock(receiver->plane);
+	receiver->is_stopping = true;
+	plane_unlock(receiver->plane);
+	call(receiver);
+	(void)pthread_join(receiver->thread, NULL);
+	receiver->has_thread = false;
+	loop_free(receiver->loop);
+	receiver->loop = NULL;
+}
+
+/* ---- life ---- */
+
+int receiver_init(struct receiver *receiver, struct plane *plane, const struct udp_sockets *sockets)
+{
+	receiver->plane = plane;
+	receiver->sockets = *sockets;
+	(void)pthread_cond_init(&receiver->has_changed, NULL);
+	(void)sem_init(&receiver->started, 0, 0);
+	receiver->control_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (receiver->control_fd < 0)
+		return -errno;
+	receiver->crypto = crypto_new();
+	receiver->merge = calloc(1, sizeof(*receiver->merge));
+	receiver->train = calloc(1, sizeof(*receiver->train));
+	receiver->udp = udp_reader_new();
+	if (!receiver->crypto || !receiver->merge || !receiver->train || !receiver->udp)
+		return -ENOMEM;
+	merge_init(receiver->merge, plane->tun.has_uso);
+	receiver->merge->is_off = plane->tun.is_bare;
+	return 0;
+}
+
+void receiver_done(struct receiver *receiver)
+{
+	if (!receiver->plane)
+		return;
+	if (receiver->has_thread)
+		stop(receiver);
+	udp_close(&receiver->sockets);
+	if (receiver->has_next)
+		udp_close(&receiver->next_sockets);
+	if (receiver->control_fd >= 0)
+		(void)close(receiver->control_fd);
+	(void)sem_destroy(&receiver->started);
+	(void)pthread_cond_destroy(&receiver->has_changed);
+	crypto_free(receiver->crypto);
+	free(receiver->merge);
+	free(receiver->train);
+	udp_reader_free(receiver->udp);
+}

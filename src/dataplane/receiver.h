@@ -1,0 +1,83 @@
+/* From the UDP sockets to the TUN.
+ *
+ *   UDP receive -> opened in place -> wg_receive() -> merged by pointer -> one TUN write
+ *
+ * How it works: what one receive brought goes in batches of up to 64 datagrams.
+ * For each batch the plane's lock is taken twice: to find whose it is, and to
+ * pass every datagram through wg_receive(), in order; it is opened with a cipher
+ * of the receiver's own in between.  What has to be answered is the sender's
+ * work: it is called when there is some.
+ *
+ * The receiver runs in a thread of its own after receiver_start(), or else in
+ * whatever loop it was given to.
+ */
+#ifndef ADIT_DATAPLANE_RECEIVER_H
+#define ADIT_DATAPLANE_RECEIVER_H
+
+#include "base/loop.h"
+#include "dataplane/events.h"
+#include "dataplane/health.h"
+#include "dataplane/udp.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+
+struct crypto;
+struct merge;
+struct plane;
+struct train;
+struct udp_reader;
+
+enum { RECEIVER_RECEIVES_MAX = 4 }; /* of a socket, before the other has its turn */
+
+struct receiver {
+	struct plane *plane;	    /* borrowed */
+	struct crypto *crypto;	    /* owned */
+	struct udp_reader *udp;	    /* owned */
+	struct merge *merge;	    /* owned */
+	struct train *train;	    /* owned: datagrams under way */
+	struct udp_sockets sockets; /* owned: those it listens on */
+	struct events events;
+	struct health fresh; /* not yet in plane->received */
+	uint64_t n_handshakes_seen;
+	uint64_t n_bad_responses_seen;
+	bool is_handshake_fresh; /* data may complete it, which is an event */
+	struct instant now;	 /* when the call that runs began */
+
+	struct loop *loop; /* its thread's own, or borrowed */
+	loop_handler handler;
+	void *context;
+
+	pthread_t thread;
+	bool has_thread;
+	sem_t started;
+	int control_fd; /* owned: an eventfd: look at the two below */
+	/* Under the plane's lock. */
+	struct udp_sockets next_sockets; /* to be used from now on */
+	bool has_next;
+	bool is_stopping;
+	pthread_cond_t has_changed; /* has_next has become false */
+};
+
+/* `receiver` is zeroed; the sockets are its own from now on, also on failure. */
+int receiver_init(struct receiver *receiver, struct plane *plane,
+		  const struct udp_sockets *sockets);
+/* Ends the thread; also of one zeroed, or half made. */
+void receiver_done(struct receiver *receiver);
+
+/* In the caller's loop: its handler calls receiver_on_udp(). */
+void receiver_listen(struct receiver *receiver, struct loop *loop, loop_handler handler,
+		     void *context);
+/* From now on in a thread of its own, after receiver_listen(); or the errno of
+ * pthread_create(3), and all is as it was.
+ */
+int receiver_start(struct receiver *receiver);
+/* Takes what waits in the socket. */
+void receiver_on_udp(struct receiver *receiver, int fd, uint32_t events);
+
+/* With the plane's lock.  The sockets, which may be none, become the receiver's. */
+void receiver_use_sockets(struct receiver *receiver, const struct udp_sockets *sockets);
+/* Without it: when this returns, the receiver has closed the old ones. */
+void receiver_settle(struct receiver *receiver);
+
+#endif
