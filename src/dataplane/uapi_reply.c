@@ -163,8 +163,10 @@ static void add_device_counters(struct uapi_reply *reply, const struct wg_device
 	add_hex(reply, "adit_last_timestamp", timestamp, sizeof(timestamp));
 	uapi_reply_add(reply,
 		       "adit_rx_invalid=%" PRIu64 "\nadit_rx_bad_response=%" PRIu64
-		       "\nadit_rx_handshake=%" PRIu64 "\n",
-		       stats.rx_invalid, stats.rx_bad_response, stats.rx_handshake);
+		       "\nadit_rx_handshake=%" PRIu64 "\nadit_rx_replayed=%" PRIu64
+		       "\nadit_tx_cookie=%" PRIu64 "\n",
+		       stats.rx_invalid, stats.rx_bad_response, stats.rx_handshake,
+		       stats.rx_replayed, stats.tx_cookie);
 }
 
 void uapi_reply_add_stats(struct uapi_reply *reply, const struct uapi_target *target)

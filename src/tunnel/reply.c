@@ -24,6 +24,8 @@ static const struct number device_numbers[] = {
 	{"adit_rx_invalid", FIELD(tunnel_stats, rx_invalid), UINT64_MAX},
 	{"adit_rx_bad_response", FIELD(tunnel_stats, rx_bad_response), UINT64_MAX},
 	{"adit_rx_handshake", FIELD(tunnel_stats, rx_handshake), UINT64_MAX},
+	{"adit_rx_replayed", FIELD(tunnel_stats, rx_replayed), UINT64_MAX},
+	{"adit_tx_cookie", FIELD(tunnel_stats, tx_cookie), UINT64_MAX},
 	{"adit_tx_errno", FIELD(tunnel_stats, tx_errno), INT32_MAX},
 	{"adit_tx_errors", FIELD(tunnel_stats, tx_errors), UINT64_MAX},
 	{"adit_icmp_errno", FIELD(tunnel_stats, icmp_errno), INT32_MAX},

@@ -69,6 +69,8 @@ struct tunnel_stats {
 	uint64_t rx_invalid;	  /* of them not authentic, malformed or not for us */
 	uint64_t rx_bad_response; /* of them responses to us that do not authenticate */
 	uint64_t rx_handshake;	  /* authentic handshake messages */
+	uint64_t rx_replayed;	  /* data that came twice, or too late to tell */
+	uint64_t tx_cookie;	  /* handshake messages answered with a cookie, under load */
 	int tx_errno;		  /* positive errno of the latest send; 0: it went out */
 	uint64_t tx_errors;
 	int icmp_errno; /* the latest ICMP error about a datagram of ours; 0: none */

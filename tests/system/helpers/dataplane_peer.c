@@ -129,12 +129,14 @@ static void print_stats(struct tunnel *tunnel, struct tunnel_config *config)
 	memcpy(config->last_timestamp, stats.last_timestamp, sizeof(stats.last_timestamp));
 	(void)printf("stats port=%u handshake=%d datagrams=%llu invalid=%llu bad_response=%llu "
 		     "tx_errno=%d icmp_errno=%d icmp_type=%u icmp_code=%u tun_errors=%llu "
-		     "mark_refused=%d unlocked=%llu",
+		     "mark_refused=%d unlocked=%llu tx_errors=%llu replayed=%llu cookies=%llu",
 		     stats.listen_port, tunnel_stats_has_handshake(&stats),
 		     (unsigned long long)stats.rx_datagrams, (unsigned long long)stats.rx_invalid,
 		     (unsigned long long)stats.rx_bad_response, stats.tx_errno, stats.icmp_errno,
 		     stats.icmp_type, stats.icmp_code, (unsigned long long)stats.tun_errors,
-		     stats.is_mark_refused, (unsigned long long)stats.n_unlocked);
+		     stats.is_mark_refused, (unsigned long long)stats.n_unlocked,
+		     (unsigned long long)stats.tx_errors, (unsigned long long)stats.rx_replayed,
+		     (unsigned long long)stats.tx_cookie);
 	for (size_t i = 0; i < stats.n_peers; i++)
 		(void)printf(" rx=%llu tx=%llu sent=%llu",
 			     (unsigned long long)stats.peer[i].rx_bytes,

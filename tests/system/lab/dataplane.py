@@ -71,11 +71,11 @@ class Adit:
 
     program = None  # another than helper()
 
-    def __init__(self, side, other, settings, starts=True, uid=None):
+    def __init__(self, side, other, settings, starts=True, uid=None, env=None):
         self.side = side
         argv = [self.program or helper(), "wg0", side.inner.path, settings.mtu, *([uid] if uid else [])]
         self.process = side.outer.popen(*argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
+                                        text=True, env=os.environ | (env or {}))
         self._say(self._text(other, settings, starts))
         self.pid = int(self._answer("ready"))
         side.inner.ip("link set wg0 gso_max_segs 44\n")

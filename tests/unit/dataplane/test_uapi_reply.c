@@ -35,6 +35,7 @@ static void test_stats_hold_what_a_supervisor_needs_and_no_key(void **state)
 		       "listen_port=0\nadit_mtu=1420\n"
 		       "adit_last_timestamp=000000000000000000000000\n"
 		       "adit_rx_invalid=0\nadit_rx_bad_response=0\nadit_rx_handshake=0\n"
+		       "adit_rx_replayed=0\nadit_tx_cookie=0\n"
 		       "adit_tx_errno=101\nadit_tx_errors=3\n"
 		       "adit_icmp_errno=111\nadit_icmp_type=3\nadit_icmp_code=3\n"
 		       "adit_icmp_version=4\nadit_icmp_count=2\nadit_rx_datagrams=9\n"

@@ -22,6 +22,7 @@ static void test_all_counters_are_read(void **state)
 		"listen_port=51820\nfwmark=3\nadit_mtu=1420\n"
 		"adit_last_timestamp=400000000000000a01020304\n"
 		"adit_rx_invalid=1\nadit_rx_bad_response=2\nadit_rx_handshake=3\n"
+		"adit_rx_replayed=14\nadit_tx_cookie=15\n"
 		"adit_tx_errno=101\nadit_tx_errors=4\nadit_icmp_errno=111\nadit_icmp_type=3\n"
 		"adit_icmp_code=13\nadit_icmp_version=4\nadit_icmp_count=5\nadit_rx_datagrams=6\n"
 		"adit_tun_errors=7\nadit_tun_refused=8\nadit_mark_refused=1\nadit_unlocked=4096\n"
@@ -38,6 +39,8 @@ static void test_all_counters_are_read(void **state)
 	assert_int_equal(stats.rx_invalid, 1);
 	assert_int_equal(stats.rx_bad_response, 2);
 	assert_int_equal(stats.rx_handshake, 3);
+	assert_int_equal(stats.rx_replayed, 14);
+	assert_int_equal(stats.tx_cookie, 15);
 	assert_int_equal(stats.tx_errno, 101);
 	assert_int_equal(stats.tx_errors, 4);
 	assert_int_equal(stats.icmp_errno, 111);

@@ -1,0 +1,173 @@
+"""A flow goes on after every failure of the kernel's calls, and the one of the machine around it."""
+
+import errno
+import time
+
+import pytest
+from lab import adit, dataplane, servers
+from lab.dataplane import PORT, Adit, Cable, cpu_seconds
+from lab.faults import Faults
+from lab.flow import Flow
+
+CODES = [errno.EAGAIN, errno.ENOBUFS, errno.EMSGSIZE, errno.EPERM, errno.ENETUNREACH]
+MORE_CODES = [errno.EINVAL, errno.EIO, errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL,
+              errno.EINTR, errno.ENOMEM]
+SPELL = 0.06  # seconds that a failure lasts
+RECOVERY = 5  # seconds within which TCP has noticed that it is over; its timer doubles
+
+
+class Scene:
+    """A cable between two of adit's, and a flow over it from left to right."""
+
+    def __init__(self):
+        self.faults = Faults()
+        self.cable = Cable()
+        self.loop = servers.Loop()
+        self.cable.start(self._faulty, Adit)
+        self.left = self.cable.programs["left"]
+        right = self.cable.right.inner
+        for kind in (servers.TcpEcho, servers.UdpEcho):
+            kind(self.loop, right, self.cable.right.inside(), 7)
+        assert dataplane.wait_until(lambda: self.cable.ping(count=1) == 0)
+        self.flow = Flow(self.cable.right.inside())
+        self.process = self.cable.left.inner.popen(*self.flow.command)
+
+    def _faulty(self, *args, **more):
+        return Adit(*args, **more, env=self.faults.environment)
+
+    def let_flow(self, seconds=0.1):
+        """For so long at the least, and until it is seen to move."""
+        time.sleep(seconds)
+        assert self.flow.goes_on(RECOVERY), "the connection does not go on"
+
+    def verdict(self):
+        """Nothing was harmed or sent twice."""
+        self.let_flow()
+        self.flow.stop()
+        assert self.flow.is_unharmed(), self.flow.report["error"]
+        for program in self.cable.programs.values():
+            assert program.stats()["replayed"] == 0
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.loop.stop()
+        self.cable.close()
+        self.faults.close()
+
+
+@pytest.fixture
+def scene():
+    scene = Scene()
+    yield scene
+    scene.close()
+
+
+@pytest.mark.parametrize("call", ["sendmmsg", "recvmmsg", "readv", "writev"])
+@pytest.mark.parametrize("codes", [CODES, pytest.param(MORE_CODES, marks=pytest.mark.long)],
+                         ids=["some", "more"])
+def test_a_flow_goes_on_through_every_error_of(scene, call, codes):
+    """Each errno at some calls for a while, then at every call."""
+    for code in codes:
+        before = scene.faults.failed(call)
+        scene.faults.set(call, code, every=10 if call == "writev" else 3)
+        scene.let_flow(SPELL)
+        scene.faults.set(call, code, every=1)
+        time.sleep(SPELL / 4)
+        scene.faults.clear()
+        assert scene.faults.failed(call) > before, f"{errno.errorcode[code]} was never met"
+        scene.let_flow(SPELL)
+    scene.verdict()
+
+
+def test_a_partial_sendmmsg_loses_nothing(scene):
+    for at_most in (1, 2, 3):
+        scene.faults.set("sendmmsg", errno.EPERM, every=7, at_most=at_most)
+        scene.let_flow()
+    scene.verdict()
+
+
+def test_an_interrupted_wait_is_no_end(scene):
+    scene.faults.set("epoll_wait", errno.EINTR, every=2)
+    scene.let_flow()
+    scene.faults.clear()
+    scene.verdict()
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOBUFS, errno.EAGAIN])
+def test_sends_that_fail_for_long_do_not_keep_the_processor_busy(scene, code):
+    scene.faults.set("sendmmsg", code, every=1)
+    before = cpu_seconds(scene.left.pid)
+    time.sleep(1)
+    assert cpu_seconds(scene.left.pid) - before < 0.3
+    assert scene.left.stats()["tx_errno"] == code
+    scene.faults.clear()
+    scene.let_flow()
+    scene.verdict()
+
+
+# ---- the machine's own failures ----
+
+def test_a_full_queue_of_the_uplink_costs_packets_and_nothing_else(scene):
+    """ENOBUFS: IP_RECVERR makes the kernel tell of it."""
+    scene.cable.left.outer.run("tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", "1mbit",
+                               "burst", "3000", "limit", "3000")
+    assert dataplane.wait_until(lambda: scene.left.stats()["tx_errors"] > 0)
+    scene.cable.left.outer.run("tc", "qdisc", "del", "dev", "eth0", "root")
+    scene.let_flow()
+    scene.verdict()
+
+
+def stop_by_firewall(cable):
+    cable.left.outer.nft("table inet x {\nchain out {\ntype filter hook output priority 0;\n"
+                         f"udp dport {PORT} drop\n}}\n}}\n")
+
+
+def stop_by_route(cable):
+    cable.left.outer.ip("route del 10.80.0.0/24 dev eth0\n")
+
+
+def stop_by_link(cable):
+    cable.left.outer.ip("link set eth0 down\n")
+
+
+def stop_by_address(cable):
+    cable.left.outer.ip(f"address del {cable.left.address()}/24 dev eth0\n")
+
+
+STOPS = [
+    (stop_by_firewall, errno.EPERM, lambda cable: cable.left.outer.nft("delete table inet x\n")),
+    (stop_by_route, errno.ENETUNREACH,
+     lambda cable: cable.left.outer.ip("route add 10.80.0.0/24 dev eth0\n")),
+    (stop_by_link, errno.ENETUNREACH, lambda cable: cable.left.outer.ip("link set eth0 up\n")),
+    (stop_by_address, errno.ENETUNREACH,
+     lambda cable: cable.left.outer.ip(f"address add {cable.left.address()}/24 dev eth0\n")),
+]
+
+
+@pytest.mark.parametrize("stop, code, undo", STOPS, ids=[stop[0].__name__ for stop in STOPS])
+def test_a_flow_goes_on_after(scene, stop, code, undo):
+    scene.let_flow()
+    stop(scene.cable)
+    assert dataplane.wait_until(lambda: scene.left.stats()["tx_errno"] == code)
+    undo(scene.cable)
+    scene.let_flow()
+    scene.verdict()
+
+
+def test_the_mtu_of_the_path_may_change_under_a_flow(scene):
+    """Trains that are too long now (EINVAL, EMSGSIZE) leave one by one, in fragments."""
+    sides = [scene.cable.left, scene.cable.right]
+    for mtu, order in ((1280, 1), (1000, 1), (1500, -1), (700, 1), (1500, -1)):
+        for side in sides[::order]:  # veth drops what the other end would not take
+            side.outer.ip(f"link set eth0 mtu {mtu}\n")
+        scene.let_flow()
+    assert scene.left.stats()["tx_errors"] == 0
+    scene.verdict()
+
+
+def test_the_data_plane_ends_with_its_device(scene):
+    pid = scene.left.pid
+    scene.cable.left.inner.ip("link del wg0\n")
+    assert dataplane.wait_until(lambda: not adit.is_alive(pid))
+
