@@ -74,7 +74,7 @@ void batch_balance(struct batch *batch, unsigned int n, size_t len)
 	if (a_run > BATCH_RUN_DATAGRAMS_MAX)
 		a_run = BATCH_RUN_DATAGRAMS_MAX;
 	batch->run_limit = BATCH_RUN_DATAGRAMS_MAX;
-	if (n == 0 || a_run == 0)
+	if (a_run == 0 || n <= a_run) /* also what earlier frames began */
 		return;
 	n_runs = (n + a_run - 1) / a_run;
 	batch->run_limit = (unsigned int)((n + n_runs - 1) / n_runs);

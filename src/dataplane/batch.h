@@ -62,8 +62,8 @@ uint8_t *batch_reserve(struct batch *batch, size_t len);
 /* The next len reserved bytes are a datagram. */
 void batch_commit(struct batch *batch, const struct batch_route *route, size_t len);
 
-/* n datagrams of `len` bytes follow: spreads them evenly over as few runs as
- * they need, so that the last send does not carry two of 46.  n 0: no plan.
+/* n datagrams of `len` bytes follow: when they need several runs, spreads them
+ * evenly, so that the last send does not carry two of 46.
  */
 void batch_balance(struct batch *batch, unsigned int n, size_t len);
 

@@ -107,10 +107,24 @@ static void test_a_planned_batch_is_spread_evenly(void **state)
 	assert_int_equal(batch.n_runs, 2);
 	assert_int_equal(batch.run[0].n_datagrams, 23);
 	assert_int_equal(batch.run[1].n_datagrams, 23);
-	batch_balance(&batch, 0, 0);
-	assert_int_equal(batch.run_limit, BATCH_RUN_DATAGRAMS_MAX);
 	batch_balance(&batch, 3, 70000);
 	assert_int_equal(batch.run_limit, BATCH_RUN_DATAGRAMS_MAX);
+}
+
+static void test_small_packets_of_many_frames_share_a_run(void **state)
+{
+	const struct batch_route route = route_to("192.0.2.1:1");
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		batch_balance(&batch, 1, 96);
+		add(&route, 96);
+	}
+	batch_balance(&batch, 44, 96);
+	for (int i = 0; i < 44; i++)
+		add(&route, 96);
+	assert_int_equal(batch.n_runs, 1);
+	assert_int_equal(batch.run[0].n_datagrams, 49);
 }
 
 static void test_what_does_not_fit_is_not_reserved(void **state)
@@ -152,6 +166,7 @@ int main(void)
 		TEST(test_another_route_or_tos_begins_a_run),
 		TEST(test_a_run_holds_no_more_than_one_send_takes),
 		TEST(test_a_planned_batch_is_spread_evenly),
+		TEST(test_small_packets_of_many_frames_share_a_run),
 		TEST(test_what_does_not_fit_is_not_reserved),
 		TEST(test_runs_are_counted),
 	};
