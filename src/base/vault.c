@@ -226,6 +226,11 @@ bool vault_owns(struct vault *vault, const void *cell)
 	return is_found;
 }
 
+size_t vault_size(void *cell)
+{
+	return head_of(cell)->block->cell_size - CELL_HEAD;
+}
+
 void vault_done(struct vault *vault)
 {
 	notice_fork(vault);

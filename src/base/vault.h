@@ -45,5 +45,7 @@ void vault_give(void *cell);
 
 /* Whether `cell` is one that was taken from this vault; any pointer will do. */
 bool vault_owns(struct vault *vault, const void *cell);
+/* At least what was asked for. */
+size_t vault_size(void *cell);
 
 #endif

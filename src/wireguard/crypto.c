@@ -18,6 +18,7 @@
 
 #include "base/secret.h"
 #include "wireguard/aead.h"
+#include "wireguard/crypto_memory.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -62,12 +63,16 @@ static bool fetch_algorithms(struct crypto *crypto)
 
 static bool make_contexts(struct crypto *crypto)
 {
+	bool has_transport;
+
 	crypto->hash = EVP_MD_CTX_new();
-	crypto->mac = EVP_MAC_CTX_new(crypto->blake2s_mac);
 	crypto->x25519 = EVP_PKEY_CTX_new_from_name(NULL, "X25519", NULL);
 	crypto->message = EVP_CIPHER_CTX_new();
-	return crypto->hash && crypto->mac && crypto->x25519 && crypto->message &&
-	       aead_init(&crypto->transport, crypto->cipher);
+	crypto_memory_keep(true);
+	crypto->mac = EVP_MAC_CTX_new(crypto->blake2s_mac);
+	has_transport = aead_init(&crypto->transport, crypto->cipher);
+	crypto_memory_keep(false);
+	return crypto->hash && crypto->x25519 && crypto->message && crypto->mac && has_transport;
 }
 
 static bool start_contexts(struct crypto *crypto)
@@ -102,6 +107,7 @@ static struct crypto *make(void)
 
 	if (!crypto)
 		return NULL;
+	(void)crypto_memory_begin(); /* true the first time */
 	if (fetch_algorithms(crypto) && make_contexts(crypto) && start_contexts(crypto))
 		return crypto;
 	crypto_free(crypto);
@@ -172,6 +178,7 @@ void crypto_hash(struct crypto *crypto, uint8_t ret[WG_HASH_LEN], const void *a,
 	begin_hash(crypto, a, a_len);
 	add_hash(crypto, b, b_len);
 	end_hash(crypto, ret);
+	crypto_burn_stack();
 }
 
 void crypto_mac(struct crypto *crypto, uint8_t ret[WG_MAC_LEN], const uint8_t *key, size_t key_len,
@@ -183,6 +190,7 @@ void crypto_mac(struct crypto *crypto, uint8_t ret[WG_MAC_LEN], const uint8_t *k
 	must(EVP_MAC_update(crypto->mac, bytes, len) > 0);
 	must(EVP_MAC_final(crypto->mac, ret, &ret_len, WG_MAC_LEN) > 0);
 	must(ret_len == WG_MAC_LEN);
+	crypto_burn_stack();
 }
 
 /* HMAC (RFC 2104) over the bytes and, unless it is 0, one byte more. */
@@ -202,7 +210,9 @@ static void hmac(struct crypto *crypto, uint8_t ret[WG_HASH_LEN], const struct c
 
 	for (size_t i = 0; i < sizeof(block); i++)
 		block[i] ^= 0x36 ^ 0x5c;
-	crypto_hash(crypto, ret, block, sizeof(block), inner, sizeof(inner));
+	begin_hash(crypto, block, sizeof(block));
+	add_hash(crypto, inner, sizeof(inner));
+	end_hash(crypto, ret);
 	secret_wipe(block, sizeof(block));
 	secret_wipe(inner, sizeof(inner));
 }
@@ -211,6 +221,7 @@ void crypto_hmac(struct crypto *crypto, uint8_t ret[WG_HASH_LEN], const struct c
 		 const void *bytes, size_t len)
 {
 	hmac(crypto, ret, key, bytes, len, 0);
+	crypto_burn_stack();
 }
 
 void crypto_kdf(struct crypto *crypto, const struct crypto_kdf *ret, const uint8_t key[WG_HASH_LEN],
@@ -230,6 +241,7 @@ void crypto_kdf(struct crypto *crypto, const struct crypto_kdf *ret, const uint8
 	secret_wipe(&extracted, sizeof(extracted));
 	secret_wipe(&given, sizeof(given));
 	secret_wipe(last, sizeof(last));
+	crypto_burn_stack();
 }
 
 /* ---- X25519 ---- */
@@ -298,6 +310,7 @@ bool crypto_x25519(struct crypto *crypto, uint8_t ret[WG_KEY_LEN],
 
 	EVP_PKEY_free(ours);
 	EVP_PKEY_free(theirs);
+	crypto_burn_stack();
 	if (!is_done)
 		memset(ret, 0, WG_KEY_LEN);
 	return is_done && !secret_is_zero(ret, WG_KEY_LEN);
@@ -400,6 +413,7 @@ bool crypto_seal_message(struct crypto *crypto, const struct crypto_message *mes
 					   out + message->len) > 0;
 
 	(void)EVP_CIPHER_CTX_reset(crypto->message);
+	crypto_burn_stack();
 	return is_done;
 }
 
@@ -418,6 +432,7 @@ bool crypto_open_message(struct crypto *crypto, const struct crypto_message *mes
 		EVP_CIPHER_CTX_ctrl(crypto->message, EVP_CTRL_AEAD_SET_TAG, WG_TAG_LEN, tag) > 0 &&
 		run_message(crypto, out, message->bytes, len);
 	(void)EVP_CIPHER_CTX_reset(crypto->message);
+	crypto_burn_stack();
 	if (!is_done && len > 0)
 		secret_wipe(out, len);
 	return is_done;

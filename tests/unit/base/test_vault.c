@@ -114,6 +114,7 @@ static void test_cells_are_known_by_their_vault(void **state)
 	uint8_t *foreign = vault_take(&other, 100);
 
 	assert_true(vault_owns(*state, cell));
+	assert_in_range(vault_size(cell), 100, 112);
 	assert_false(vault_owns(*state, foreign));
 	assert_false(vault_owns(*state, &other));
 	assert_false(vault_owns(*state, NULL));

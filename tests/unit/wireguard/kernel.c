@@ -2,6 +2,7 @@
 #include "cmocka_all.h"
 
 #include "wireguard/aead_lane.h"
+#include "wireguard/painted_stack.h"
 
 #include <openssl/bn.h>
 #include <openssl/crypto.h>
@@ -726,28 +727,7 @@ static void test_nothing_outside_the_packets_is_touched(void **state)
 	}
 }
 
-/* Sanitizers have another stack, and without optimisation frames are larger. */
-#if !defined(ADIT_SANITIZED) && defined(__OPTIMIZE__)
-
-enum { DEPTH = 32 * 1024 };
-
-/* What lies on the stack below this function, before and after a kernel ran. */
-__attribute__((noinline)) static void paint_stack(void)
-{
-	volatile uint8_t area[DEPTH];
-
-	for (size_t i = 0; i < sizeof(area); i++)
-		area[i] = FILL;
-}
-
-__attribute__((noinline)) static void copy_stack(uint8_t *ret)
-{
-	volatile uint8_t area[DEPTH] __attribute__((uninitialized));
-
-	__asm__ volatile("" : : "r"(area) : "memory");
-	for (size_t i = 0; i < sizeof(area); i++)
-		ret[i] = area[i];
-}
+#ifdef PAINTED_STACK_IS_POSSIBLE
 
 /* Pieces of 4 bytes, since vectors hold words of different packets in turn. */
 static size_t count_words(const uint8_t *in, size_t in_len, const uint8_t *words, size_t len)
@@ -761,7 +741,7 @@ static size_t count_words(const uint8_t *in, size_t in_len, const uint8_t *words
 
 static void test_no_key_and_no_key_stream_is_left_on_the_stack(void **state)
 {
-	static uint8_t stack[DEPTH];
+	static uint8_t stack[PAINTED_DEPTH];
 	const struct shape shape = {.len = 700, .n_zeroes = 12};
 	uint8_t stream[832];
 
@@ -772,11 +752,11 @@ static void test_no_key_and_no_key_stream_is_left_on_the_stack(void **state)
 		for (size_t i = 0; i < AEAD_LANES; i++)
 			set_packet(i, 1, &shape);
 		stream_by_library(1, 0, stream, sizeof(stream));
-		paint_stack();
+		painted_stack_begin();
 		run(is_group, AEAD_SEAL);
-		copy_stack(stack);
-		assert_int_equal(count_words(stack, DEPTH, stream, sizeof(stream)), 0);
-		assert_int_equal(count_words(stack, DEPTH, world.key.byte, 32), 0);
+		painted_stack_end(stack);
+		assert_int_equal(count_words(stack, PAINTED_DEPTH, stream, sizeof(stream)), 0);
+		assert_int_equal(count_words(stack, PAINTED_DEPTH, world.key.byte, 32), 0);
 	}
 }
 
@@ -805,7 +785,7 @@ int kernel_run_tests(const struct aead_kernel *tested)
 		cmocka_unit_test(test_last_reduction_is_complete),
 		cmocka_unit_test(test_s_is_added_with_its_carry),
 		cmocka_unit_test(test_nothing_outside_the_packets_is_touched),
-#if !defined(ADIT_SANITIZED) && defined(__OPTIMIZE__)
+#ifdef PAINTED_STACK_IS_POSSIBLE
 		cmocka_unit_test(test_no_key_and_no_key_stream_is_left_on_the_stack),
 #endif
 	};

@@ -683,8 +683,11 @@ static void test_keepalive_is_a_tag_alone(void **state)
 
 /* ---- memory ---- */
 
-/* The library's allocator: counts, and fails when told to. */
+/* Before ours, which the library is given: counts, and fails when told to. */
 static struct {
+	CRYPTO_malloc_fn take;
+	CRYPTO_realloc_fn change;
+
 	unsigned long n;       /* allocations so far */
 	unsigned long failing; /* the n-th and all later ones fail; 0: none */
 } memory;
@@ -697,23 +700,26 @@ static bool may_allocate(void)
 
 static void *take_memory(size_t size, const char *file, int line)
 {
-	(void)file;
-	(void)line;
-	return may_allocate() ? malloc(size) : NULL;
+	return may_allocate() ? memory.take(size, file, line) : NULL;
 }
 
 static void *change_memory(void *at, size_t size, const char *file, int line)
 {
-	(void)file;
-	(void)line;
-	return may_allocate() ? realloc(at, size) : NULL;
+	return may_allocate() ? memory.change(at, size, file, line) : NULL;
 }
 
-static void give_memory(void *at, const char *file, int line)
+/* The linker puts the first of these before the library's own. */
+int __wrap_CRYPTO_set_mem_functions(CRYPTO_malloc_fn take, CRYPTO_realloc_fn change,
+				    CRYPTO_free_fn give);
+int __real_CRYPTO_set_mem_functions(CRYPTO_malloc_fn take, CRYPTO_realloc_fn change,
+				    CRYPTO_free_fn give);
+
+int __wrap_CRYPTO_set_mem_functions(CRYPTO_malloc_fn take, CRYPTO_realloc_fn change,
+				    CRYPTO_free_fn give)
 {
-	(void)file;
-	(void)line;
-	free(at);
+	memory.take = take;
+	memory.change = change;
+	return __real_CRYPTO_set_mem_functions(take_memory, change_memory, give);
 }
 
 static void fail_from(unsigned long n)
@@ -933,9 +939,5 @@ int main(void)
 		cmocka_unit_test(test_forgotten_key_is_nowhere_in_memory),
 #endif
 	};
-
-	/* Before the library has allocated anything. */
-	if (!CRYPTO_set_mem_functions(take_memory, change_memory, give_memory))
-		return 1;
 	return cmocka_run_group_tests_name("wireguard/crypto", tests, start, stop);
 }
