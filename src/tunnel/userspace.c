@@ -1,45 +1,29 @@
 /* The tunnel by adit's own data plane, in a child process.
  *
  * How it works: the UDP sockets are opened here, where privileges are, and go to
- * the child; so does a reference to the TUN.  Then text is spoken over a socket
- * pair, request by request; each is answered before the next is sent.  The child
- * ends when this end of the pair is closed, and cannot outlive us.
+ * the child; so does a reference to the TUN.  Then text is spoken with it: see
+ * process.h.
  *
  * A request waits REPLY_WAIT_S for its answer: a data plane that does not
  * answer by then is as good as dead, and the supervisor may end it.
  */
 #include "base/bytes.h"
-#include "base/cleanup.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/text.h"
 #include "config/profile.h"
-#include "dataplane/child.h"
+#include "tunnel/process.h"
 #include "tunnel/reply.h"
 #include "tunnel/request.h"
 #include "tunnel/tunnel.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
-enum {
-	REPLY_WAIT_S = 2,
-	CLOSE_WAIT_MS = 200,
-	REPLY_MAX = 16 * 1024 * 1024, /* bytes: some 40,000 peers */
-};
+enum { REPLY_WAIT_S = 2 };
 
 struct userspace {
 	struct tunnel tunnel;
-	pid_t pid;
-	int pidfd;
-	int uapi;
-	int events;
+	struct process process;
 	uint16_t listen_port; /* as asked for: what the sockets were opened with */
 	uint32_t fwmark;
 	bool is_mark_refused;
@@ -84,65 +68,18 @@ static int open_sockets(const struct tunnel_config *config, struct udp_sockets *
 
 /* ---- requests ---- */
 
-static int send_text(const struct userspace *self, const char *text, size_t len,
-		     const struct udp_sockets *sockets)
-{
-	size_t n_fds = 0;
-	int fds[UDP_FAMILIES] = {-1, -1};
-
-	for (int i = 0; sockets && i < UDP_FAMILIES; i++)
-		if (sockets->fd[i] >= 0)
-			fds[n_fds++] = sockets->fd[i];
-	return fd_send(self->uapi, text, len, fds, n_fds);
-}
-
-/* Reads to the empty line that ends a reply.  *ret is the caller's to free. */
-static int receive_text(const struct userspace *self, char **ret, size_t *ret_len)
-{
-	AUTO_FREE char *text = NULL;
-	size_t size = 0;
-	size_t len = 0;
-
-	do {
-		ssize_t n;
-
-		if (size - len < 2048) {
-			char *more = realloc(text, size * 2 + 4096);
-
-			if (!more)
-				return -ENOMEM;
-			text = more;
-			size = size * 2 + 4096;
-		}
-		n = read(self->uapi, text + len, size - len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno == EAGAIN ? -ETIMEDOUT : -errno;
-		if (n == 0)
-			return -EPIPE;
-		len += (size_t)n;
-		if (len > REPLY_MAX)
-			return -EPROTO;
-	} while (!reply_is_whole(text, len));
-	*ret = take_ptr(text);
-	*ret_len = len;
-	return 0;
-}
-
 /* The reply's errno, or what kept it from coming. */
 static int ask(const struct userspace *self, const char *text, size_t len,
 	       const struct udp_sockets *sockets, struct error *err)
 {
-	AUTO_FREE char *reply = NULL;
-	size_t reply_len = 0;
-	int r = send_text(self, text, len, sockets);
+	const struct process_request request = {.head = text, .head_len = len, .sockets = sockets};
+	struct process_reply reply = {0};
+	int r = process_ask(&self->process, &request, &reply);
 
-	if (r == 0)
-		r = receive_text(self, &reply, &reply_len);
 	if (r < 0)
 		return error_errno(err, -r, "the data plane does not answer");
-	r = reply_errno(reply, reply_len);
+	r = reply_errno(reply.text, reply.len);
+	process_reply_free(&reply);
 	if (r < 0)
 		return error_errno(err, -r, "the data plane refuses its configuration");
 	return 0;
@@ -165,15 +102,14 @@ static int configure(struct userspace *self, const struct tunnel_config *config,
 static int read_stats(struct tunnel *tunnel, struct tunnel_stats *ret, struct error *err)
 {
 	static const char text[] = "adit_stats=1\n\n";
+	static const struct process_request request = {.head = text, .head_len = sizeof(text) - 1};
 	struct userspace *self = from(tunnel);
-	AUTO_FREE char *reply = NULL;
-	size_t reply_len;
-	int r = send_text(self, text, sizeof(text) - 1, NULL);
+	struct process_reply reply = {0};
+	int r = process_ask(&self->process, &request, &reply);
 
 	if (r == 0)
-		r = receive_text(self, &reply, &reply_len);
-	if (r == 0)
-		r = reply_parse_stats(reply, reply_len, ret);
+		r = reply_parse_stats(reply.text, reply.len, ret);
+	process_reply_free(&reply);
 	if (r < 0)
 		return error_errno(err, -r, "cannot read the data plane's counters");
 	ret->is_mark_refused = self->is_mark_refused;
@@ -239,48 +175,6 @@ static int forget_sources(struct tunnel *tunnel, struct error *err)
 
 /* ---- life ---- */
 
-static struct userspace *new_self(void)
-{
-	struct userspace *self = calloc(1, sizeof(*self));
-
-	if (!self)
-		return NULL;
-	self->tunnel.backend = &tunnel_backend_userspace;
-	self->pid = -1;
-	self->pidfd = -1;
-	self->uapi = -1;
-	self->events = -1;
-	return self;
-}
-
-/* The child's end goes to *ret_other. */
-static int connect_pair(struct userspace *self, int *ret_other)
-{
-	const struct timeval patience = {.tv_sec = REPLY_WAIT_S};
-	int pair[2];
-
-	self->events = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (self->events < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	self->uapi = pair[0];
-	*ret_other = pair[1];
-	(void)setsockopt(self->uapi, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	(void)setsockopt(self->uapi, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	return 0;
-}
-
-/* Only the child gets an answer, and it does not return. */
-static int start(struct userspace *self, const struct child_options *options)
-{
-	self->pid = fork();
-	if (self->pid < 0)
-		return -errno;
-	if (self->pid == 0)
-		_exit(child_run(options));
-	self->pidfd = (int)syscall(SYS_pidfd_open, self->pid, 0);
-	return self->pidfd < 0 ? -errno : 0;
-}
-
 static int start_child(struct userspace *self, const struct tunnel_config *config,
 		       struct error *err)
 {
@@ -288,21 +182,13 @@ static int start_child(struct userspace *self, const struct tunnel_config *confi
 		.tun = config->tun_fd,
 		.mtu = config->mtu,
 		.drops_backlog = config->drops_backlog,
-		.sandbox = {.has_ids = config->has_ids,
-			    .uid = config->uid,
-			    .gid = config->gid,
-			    .parent = getpid()},
+		.sandbox = {.has_ids = config->has_ids, .uid = config->uid, .gid = config->gid},
 	};
-	AUTO_FD int other = -1;
 	int r = open_sockets(config, &options.sockets, &self->is_port_refused, err);
 
 	if (r < 0)
 		return r;
-	r = connect_pair(self, &other);
-	options.uapi = other;
-	options.events = self->events;
-	if (r == 0)
-		r = start(self, &options);
+	r = process_start(&options, REPLY_WAIT_S, &self->process);
 	self->is_mark_refused = options.sockets.is_mark_refused;
 	udp_close(&options.sockets);
 	if (r < 0)
@@ -312,22 +198,11 @@ static int start_child(struct userspace *self, const struct tunnel_config *confi
 	return 0;
 }
 
-/* Its socket's end is what tells the child to end; SIGKILL, if it does not hear. */
 static void close_userspace(struct tunnel *tunnel)
 {
 	struct userspace *self = from(tunnel);
 
-	fd_cleanup(&self->uapi);
-	if (self->pid > 0) {
-		struct pollfd end = {.fd = self->pidfd, .events = POLLIN};
-
-		if (poll(&end, 1, CLOSE_WAIT_MS) <= 0)
-			(void)kill(self->pid, SIGKILL);
-		while (waitpid(self->pid, NULL, 0) < 0 && errno == EINTR)
-			continue;
-	}
-	fd_cleanup(&self->pidfd);
-	fd_cleanup(&self->events);
+	process_stop(&self->process);
 	free(self);
 }
 
@@ -335,11 +210,13 @@ static int open_userspace(const struct tunnel_config *config, struct tunnel **re
 			  struct error *err)
 {
 	const struct request_options options = {.old = NULL};
-	struct userspace *self = new_self();
+	struct userspace *self = calloc(1, sizeof(*self));
 	int r;
 
 	if (!self)
 		return error_set(err, ENOMEM, "out of memory for the tunnel");
+	self->tunnel.backend = &tunnel_backend_userspace;
+	self->process = PROCESS_NONE;
 	r = start_child(self, config, err);
 	if (r == 0)
 		r = configure(self, config, &options, NULL, err);
@@ -353,17 +230,17 @@ static int open_userspace(const struct tunnel_config *config, struct tunnel **re
 
 static pid_t get_pid(const struct tunnel *tunnel)
 {
-	return from(tunnel)->pid;
+	return from(tunnel)->process.pid;
 }
 
 static int get_pidfd(const struct tunnel *tunnel)
 {
-	return from(tunnel)->pidfd;
+	return from(tunnel)->process.pidfd;
 }
 
 static int get_events_fd(const struct tunnel *tunnel)
 {
-	return from(tunnel)->events;
+	return from(tunnel)->process.events;
 }
 
 const struct tunnel_backend tunnel_backend_userspace = {
