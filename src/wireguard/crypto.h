@@ -25,8 +25,8 @@
 
 struct crypto;
 
-/* NULL: no memory, or the library refuses.  Takes about 0.3 ms: the kernel is
- * chosen, and tested against the library.
+/* NULL: no memory, or the library refuses.  The process's first takes about
+ * 0.3 ms: the kernel is chosen, and tested against the library.
  */
 struct crypto *crypto_new(void);
 void crypto_free(struct crypto *crypto); /* wipes; accepts NULL */

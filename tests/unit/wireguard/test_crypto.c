@@ -648,6 +648,21 @@ static void test_keys_used_in_turn_do_not_mix(void **state)
 	}
 }
 
+static void test_later_contexts_have_the_best_kernel_too(void **state)
+{
+	static const char *const names[] = {"avx512", "avx2", CRYPTO_OPENSSL};
+	struct crypto *later = crypto_new();
+	struct crypto *best = NULL;
+
+	for (size_t i = 0; !best; i++)
+		best = crypto_new_with(names[i]);
+	assert_non_null(later);
+	assert_string_equal(crypto_kernel(later), crypto_kernel(best));
+	assert_string_equal(crypto_kernel(*state), crypto_kernel(best));
+	crypto_free(best);
+	crypto_free(later);
+}
+
 /* Zeroes are what a new context's idea of its key looks like. */
 static void test_first_key_may_be_zeroes(void **state)
 {
@@ -928,6 +943,7 @@ int main(void)
 		cmocka_unit_test(test_body_may_lie_where_it_is_to_be),
 		cmocka_unit_test(test_packet_is_refused_under_another_key_counter_or_length),
 		cmocka_unit_test(test_keys_used_in_turn_do_not_mix),
+		cmocka_unit_test(test_later_contexts_have_the_best_kernel_too),
 		cmocka_unit_test(test_first_key_may_be_zeroes),
 		cmocka_unit_test(test_nothing_is_freed_as_nothing),
 		cmocka_unit_test(test_keepalive_is_a_tag_alone),
