@@ -1,6 +1,7 @@
 #include "dataplane/sandbox.h"
 
 #include "base/error.h"
+#include "dataplane/sandbox_landlock.h"
 
 #include <cap-ng.h>
 #include <errno.h>
@@ -111,6 +112,9 @@ int sandbox_drop_privileges(const struct sandbox_options *options, struct error 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_errno(err, errno, "cannot confine the data plane");
+	r = sandbox_landlock(err);
+	if (r < 0)
+		return r;
 	if (getppid() != options->parent)
 		return error_set(err, ESRCH, "the supervisor has ended");
 	return 0;

@@ -18,7 +18,8 @@ struct sandbox_options {
 };
 
 /* All capabilities, the bounding set where that is allowed, other groups, core
- * files, new files, new privileges, being traced by its own user; SIGKILL when
+ * files, files at all (sandbox_landlock.h), new privileges, being traced by its own
+ * user; SIGKILL when
  * the parent thread ends.  For a process of one thread: those it makes
  * afterwards inherit it.
  */

@@ -7,11 +7,13 @@
  * configuration protocol (private_key=, listen_port=, public_key=, …), up to an
  * empty line, and writes "ready PID".  Then each line is a command: "stats",
  * "wait SECONDS" (for a handshake), "reopen" (another data plane for the same
- * device), "endpoint ADDRESS:PORT" (of the first peer), "quit".
+ * device), "endpoint ADDRESS:PORT" (of the first peer), "configure" (another
+ * configuration follows, as the first), "quit".
  */
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "config/profile.h"
 #include "net/tun.h"
@@ -25,10 +27,17 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PEERS_MAX = 8, ALLOWED_MAX = 16 };
+enum { PEERS_MAX = 8, ALLOWED_MAX = 16, LINE_SIZE = 256, INPUT_SIZE = 4000 };
 
-static struct profile profile;
-static struct profile_peer peers[PEERS_MAX];
+/* Keys, and the text that they come in, are where the supervisor has them: in
+ * memory that the data plane does not inherit.
+ */
+static struct secrets {
+	struct profile profile;
+	struct profile_peer peers[PEERS_MAX];
+	char line[LINE_SIZE];
+	char input[INPUT_SIZE];
+} * secrets;
 static struct prefix allowed[PEERS_MAX][ALLOWED_MAX];
 
 static void fail(const char *what)
@@ -39,9 +48,9 @@ static void fail(const char *what)
 
 static struct profile_peer *last_peer(void)
 {
-	if (profile.n_peers == 0)
+	if (secrets->profile.n_peers == 0)
 		fail("no public_key yet");
-	return &peers[profile.n_peers - 1];
+	return &secrets->peers[secrets->profile.n_peers - 1];
 }
 
 static void need(bool is_right, const char *line)
@@ -74,29 +83,43 @@ static void take_line(const char *line)
 	need(value != NULL, line);
 	value++;
 	if (text_starts_with(line, "private_key=")) {
-		need(hex_decode(value, len, profile.private_key.byte, 32), line);
-		profile.has_private_key = true;
+		need(hex_decode(value, len, secrets->profile.private_key.byte, 32), line);
+		secrets->profile.has_private_key = true;
 	} else if (text_starts_with(line, "listen_port=")) {
-		profile.listen_port = (uint16_t)atoi(value);
+		secrets->profile.listen_port = (uint16_t)atoi(value);
 	} else if (text_starts_with(line, "fwmark=")) {
-		profile.fwmark = (uint32_t)atoi(value);
+		secrets->profile.fwmark = (uint32_t)atoi(value);
 	} else if (text_starts_with(line, "public_key=")) {
-		need(profile.n_peers < PEERS_MAX, line);
-		peers[profile.n_peers].allowed_ip = allowed[profile.n_peers];
-		profile.n_peers++;
+		need(secrets->profile.n_peers < PEERS_MAX, line);
+		secrets->peers[secrets->profile.n_peers].allowed_ip =
+			allowed[secrets->profile.n_peers];
+		secrets->profile.n_peers++;
 		need(hex_decode(value, len, last_peer()->public_key, 32), line);
 	} else {
 		take_peer_line(line, value, len);
 	}
 }
 
-/* False at end of file. */
-static bool read_line(char *line, int size)
+/* NULL at end of file. */
+static char *read_line(void)
 {
-	if (!fgets(line, size, stdin))
-		return false;
-	line[strcspn(line, "\n")] = '\0';
-	return true;
+	char *line = fgets(secrets->line, LINE_SIZE, stdin);
+
+	if (line)
+		line[strcspn(line, "\n")] = '\0';
+	return line;
+}
+
+/* Up to an empty line. */
+static void read_profile(void)
+{
+	const char *line;
+
+	memset(&secrets->profile, 0, sizeof(secrets->profile));
+	memset(secrets->peers, 0, sizeof(secrets->peers));
+	secrets->profile.peer = secrets->peers;
+	while ((line = read_line()) && line[0] != '\0')
+		take_line(line);
 }
 
 static int make_tun(const char *name, const char *netns)
@@ -184,7 +207,18 @@ static void set_endpoint(struct tunnel *tunnel, const char *text)
 
 	if (!endpoint_parse(text, strlen(text), &endpoint))
 		(void)printf("error %s\n", text);
-	else if (tunnel_set_endpoint(tunnel, peers[0].public_key, &endpoint, &err) < 0)
+	else if (tunnel_set_endpoint(tunnel, secrets->peers[0].public_key, &endpoint, &err) < 0)
+		(void)printf("error %s\n", err.what);
+	else
+		(void)printf("done\n");
+}
+
+static void configure(struct tunnel *tunnel, const struct tunnel_config *config)
+{
+	struct error err;
+
+	read_profile();
+	if (tunnel_set_config(tunnel, config, &err) < 0)
 		(void)printf("error %s\n", err.what);
 	else
 		(void)printf("done\n");
@@ -193,10 +227,10 @@ static void set_endpoint(struct tunnel *tunnel, const char *text)
 static void serve(struct tunnel_config *config)
 {
 	struct tunnel *tunnel = open_tunnel(config);
-	char line[256];
+	const char *line;
 
 	(void)fflush(stdout);
-	while (read_line(line, sizeof(line)) && strcmp(line, "quit") != 0) {
+	while ((line = read_line()) && strcmp(line, "quit") != 0) {
 		if (strcmp(line, "stats") == 0) {
 			print_stats(tunnel, config);
 		} else if (text_starts_with(line, "wait ")) {
@@ -206,6 +240,8 @@ static void serve(struct tunnel_config *config)
 			tunnel = open_tunnel(config);
 		} else if (text_starts_with(line, "endpoint ")) {
 			set_endpoint(tunnel, line + 9);
+		} else if (strcmp(line, "configure") == 0) {
+			configure(tunnel, config);
 		} else {
 			(void)printf("error unknown command\n");
 		}
@@ -216,20 +252,21 @@ static void serve(struct tunnel_config *config)
 
 int main(int argc, char **argv)
 {
-	struct tunnel_config config = {.profile = &profile, .starts_handshake = true};
-	char line[256];
+	struct tunnel_config config = {.starts_handshake = true};
 
 	if (argc < 4)
 		fail("usage: dataplane_peer IFNAME NETNS_PATH MTU [UID]");
 	if (getenv("DATAPLANE_DEBUG"))
 		log_set_level(LOG_LEVEL_DEBUG);
-	profile.peer = peers;
+	secrets = secret_new(sizeof(*secrets));
+	if (!secrets || setvbuf(stdin, secrets->input, _IOFBF, INPUT_SIZE) != 0)
+		fail("out of memory");
+	config.profile = &secrets->profile;
 	config.mtu = (uint32_t)atoi(argv[3]);
 	config.has_ids = argc > 4;
 	config.uid = argc > 4 ? (uid_t)atoi(argv[4]) : 0;
 	config.gid = (gid_t)config.uid;
-	while (read_line(line, sizeof(line)) && line[0] != '\0')
-		take_line(line);
+	read_profile();
 	config.tun_fd = make_tun(argv[1], argv[2]);
 	serve(&config);
 	return 0;

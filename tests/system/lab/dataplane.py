@@ -71,9 +71,9 @@ class Adit:
 
     program = None  # another than helper()
 
-    def __init__(self, side, other, settings, starts=True, uid=None, env=None):
+    def __init__(self, side, other, settings, starts=True, uid=None, env=None, wrapper=()):
         self.side = side
-        argv = [self.program or helper(), "wg0", side.inner.path, settings.mtu, *([uid] if uid else [])]
+        argv = [*wrapper, self.program or helper(), "wg0", side.inner.path, settings.mtu, *([uid] if uid else [])]
         self.process = side.outer.popen(*argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True, env=os.environ | (env or {}))
         self._say(self._text(other, settings, starts))
@@ -114,6 +114,11 @@ class Adit:
 
     def set_endpoint(self, endpoint):
         self._say(f"endpoint {endpoint}\n")
+        self._answer("done")
+
+    def configure(self, other, settings):
+        """Another configuration, as of now."""
+        self._say("configure\n" + self._text(other, settings, True))
         self._answer("done")
 
     def reopen(self):

@@ -1,0 +1,18 @@
+/* Landlock around the data plane's process: no file is opened, made or removed,
+ * no TCP socket bound or connected, no abstract socket outside reached, and no
+ * process outside signalled, each as far as the kernel has it.  A second wall
+ * behind the filter of system calls, by other code of the kernel.
+ *
+ * What is open stays usable.  The calling thread and all that it begins later.
+ *
+ * Source: landlock(7), linux/landlock.h of Linux 6.12 (ABI 6).
+ */
+#ifndef ADIT_DATAPLANE_SANDBOX_LANDLOCK_H
+#define ADIT_DATAPLANE_SANDBOX_LANDLOCK_H
+
+struct error;
+
+/* After no_new_privs.  0, also where the kernel has no Landlock. */
+int sandbox_landlock(struct error *err);
+
+#endif
