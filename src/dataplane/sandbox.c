@@ -150,16 +150,17 @@ static const int allowed[] = {
 	SCMP_SYS(mlock),
 	SCMP_SYS(mremap),
 	SCMP_SYS(munmap),
-	/* locks, libcrypto's too; its check for a fork */
+	/* locks, libcrypto's too */
 	SCMP_SYS(futex),
-	SCMP_SYS(getpid),
 	/* the end, of a thread and of all */
 	SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
-	SCMP_SYS(rt_sigreturn),
+	/* a wait goes on after SIGCONT; no handler is installed, so no rt_sigreturn */
 	SCMP_SYS(restart_syscall),
 #ifdef ADIT_SANITIZED
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(getpid),
 	SCMP_SYS(mmap),
 	SCMP_SYS(mprotect),
 	SCMP_SYS(sigaltstack),
@@ -192,15 +193,12 @@ static int add_calls(scmp_filter_ctx filter, uint32_t action, const int *calls, 
 	return 0;
 }
 
-/* Memory yes, code no. */
-static int add_memory_calls(scmp_filter_ctx filter)
+/* Memory yes, code no; and what is mapped keeps its protection. */
+static int add_mmap(scmp_filter_ctx filter)
 {
 	const struct scmp_arg_cmp no_code = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
 	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, no_code);
 
-	if (r < 0 && r != -EEXIST)
-		return r;
-	r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, no_code);
 	return r == -EEXIST ? 0 : r;
 }
 
@@ -219,7 +217,7 @@ static int load_filter(scmp_filter_ctx filter)
 	(void)refused;
 #endif
 	if (r == 0)
-		r = add_memory_calls(filter);
+		r = add_mmap(filter);
 	return r == 0 ? seccomp_load(filter) : r;
 }
 

@@ -49,6 +49,17 @@ def test_root_leaves_it_to_another_user(cable):
     assert facts["Groups"] == ""
 
 
+def test_it_makes_no_files_no_processes_and_no_core(cable):
+    adit = start(cable, uid=65534)
+    limits = {line[:26].strip(): line[26:].split()[:2]
+              for line in Path(f"/proc/{adit.pid}/limits").read_text().splitlines()}
+    for name in ("Max core file size", "Max file size", "Max processes"):
+        assert limits[name] == ["0", "0"], name
+    assert limits["Max open files"] == ["32", "32"]
+    # what is not dumpable belongs to root in /proc, whatever its user is (proc(5))
+    assert os.stat(f"/proc/{adit.pid}/mem").st_uid == 0
+
+
 def test_signals_of_the_terminal_do_not_reach_it(cable):
     adit = start(cable)
     assert os.getsid(adit.pid) == adit.pid
