@@ -105,8 +105,8 @@ static int start(const struct child_options *options, struct worker **ret, struc
 	if (r < 0)
 		return r;
 	r = sandbox_drop_privileges(&options->sandbox, err);
-	if (r == 0 && worker_start(worker) < 0)
-		log_debug("data plane: one thread has to do, as no other can be had");
+	if (r == 0)
+		r = worker_start(worker, options->n_processors);
 	if (r == 0)
 		r = sandbox_filter_syscalls(err);
 	if (r < 0) {

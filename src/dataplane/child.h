@@ -19,7 +19,9 @@ struct child_options {
 	int uapi;   /* a stream socket: see uapi.h */
 	int events; /* an eventfd: see worker.h */
 	struct udp_sockets sockets;
-	uint32_t mtu;	    /* bytes of inner packet */
+	uint32_t mtu; /* bytes of inner packet */
+	/* How many it shall have threads for; 0: as many as it may run on. */
+	unsigned int n_processors;
 	bool drops_backlog; /* what waits in the TUN is stale: see tun_discard() */
 	bool is_down;	    /* until adit_up=true: see uapi.h */
 	struct sandbox_options sandbox;

@@ -50,7 +50,7 @@ static int set_fwmark(void *context, uint32_t mark)
 {
 	const struct sender *sender = ((const struct link *)context)->sender;
 
-	return mark == udp_mark(&sender->sockets) || sender->health.is_mark_refused ? 0 : -EPERM;
+	return mark == udp_mark(&sender->sockets) || sender->to_udp.is_mark_refused ? 0 : -EPERM;
 }
 
 /* What waits in the TUN of a device that is down waits on. */
@@ -89,7 +89,7 @@ static void read_facts(void *context, struct uapi_facts *ret)
 	struct link *link = context;
 	const struct sender *sender = link->sender;
 
-	link->told = sender->health;
+	sender_read_health(sender, &link->told);
 	health_add_received(&link->told, &link->plane->received);
 	*ret = (struct uapi_facts){
 		.listen_port = udp_port(&sender->sockets),

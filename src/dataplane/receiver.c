@@ -28,38 +28,42 @@ struct train {
 	struct wg_packet packet[OPENED_MAX];
 	size_t n_packets;
 	bool has_control;
+	bool is_last; /* of its receive */
+	struct instant now;
 };
 
-/* ---- opening ---- */
+/* ---- trains: the work of a line ---- */
 
-static void begin_train(struct receiver *receiver)
+static void begin_train(struct receiver *receiver, struct train *train)
 {
-	struct train *train = receiver->train;
 	struct plane *plane = receiver->plane;
 
+	train->now = receiver->now;
+	train->n_packets = 0;
+	train->has_control = false;
 	plane_lock(plane);
-	train->n_sessions = wg_open_begin(plane->device, receiver->now, train->datagram, train->n,
+	train->n_sessions = wg_open_begin(plane->device, train->now, train->datagram, train->n,
 					  train->session, SESSIONS_MAX);
 	plane_unlock(plane);
 }
 
-static void open_train(struct receiver *receiver)
+static void open_slot(void *context, unsigned int slot, struct crypto *crypto)
 {
-	struct train *train = receiver->train;
+	struct train *train = ((struct receiver *)context)->train[slot];
 
 	for (unsigned int i = 0; i < train->n_sessions; i++) {
-		train->session[i].crypto = receiver->crypto;
+		train->session[i].crypto = crypto;
 		wg_open_many(&train->session[i], train->datagram, train->n);
 	}
 }
 
-static void take_datagram(struct receiver *receiver, const struct wg_datagram *datagram)
+static void take_datagram(struct receiver *receiver, struct train *train,
+			  const struct wg_datagram *datagram)
 {
-	struct train *train = receiver->train;
 	struct wg_packet *packet = &train->packet[train->n_packets];
 
 	receiver->fresh.rx_datagrams++;
-	switch (wg_receive(receiver->plane->device, receiver->now, datagram, packet)) {
+	switch (wg_receive(receiver->plane->device, train->now, datagram, packet)) {
 	case WG_DROP:
 		break;
 	case WG_CONTROL:
@@ -78,7 +82,8 @@ static void publish(struct receiver *receiver)
 }
 
 /* After a handshake message, cookie or keepalive, and after the first data since. */
-static void look_for_handshake(struct receiver *receiver, const struct wg_device_stats *stats)
+static void look_for_handshake(struct receiver *receiver, const struct wg_device_stats *stats,
+			       struct instant now)
 {
 	if (stats->rx_handshake != receiver->n_handshakes_seen || receiver->is_handshake_fresh) {
 		receiver->is_handshake_fresh = stats->rx_handshake != receiver->n_handshakes_seen;
@@ -87,20 +92,19 @@ static void look_for_handshake(struct receiver *receiver, const struct wg_device
 	}
 	if (stats->rx_bad_response != receiver->n_bad_responses_seen) {
 		receiver->n_bad_responses_seen = stats->rx_bad_response;
-		events_tell_rarely(&receiver->events, EVENT_BAD_RESPONSE, receiver->now);
+		events_tell_rarely(&receiver->events, EVENT_BAD_RESPONSE, now);
 	}
 }
 
-static void end_train(struct receiver *receiver)
+static void end_train(struct receiver *receiver, struct train *train)
 {
-	struct train *train = receiver->train;
 	struct plane *plane = receiver->plane;
 	struct wg_device_stats stats;
 	bool needs_sender;
 
 	plane_lock(plane);
 	for (size_t i = 0; i < train->n; i++)
-		take_datagram(receiver, &train->datagram[i]);
+		take_datagram(receiver, train, &train->datagram[i]);
 	for (unsigned int i = 0; i < train->n_sessions; i++)
 		wg_open_end(plane->device, &train->session[i]);
 	publish(receiver);
@@ -110,10 +114,8 @@ static void end_train(struct receiver *receiver)
 	if (needs_sender)
 		plane_call_sender(plane);
 	if (train->has_control || (receiver->is_handshake_fresh && train->n_packets > 0))
-		look_for_handshake(receiver, &stats);
+		look_for_handshake(receiver, &stats, train->now);
 }
-
-/* ---- to the TUN ---- */
 
 static void write_tun(void *context, const struct iovec *iov, int n)
 {
@@ -141,34 +143,47 @@ static void deliver(struct receiver *receiver, const struct wg_packet *packet)
 	(void)merge_add(receiver->merge, packet->bytes, packet->len);
 }
 
-/* Empties the train. */
-static void take_train(struct receiver *receiver)
+static void deliver_slot(void *context, unsigned int slot, struct crypto *crypto)
 {
-	struct train *train = receiver->train;
+	struct receiver *receiver = context;
+	struct train *train = receiver->train[slot];
 
-	if (train->n == 0)
-		return;
-	begin_train(receiver);
-	open_train(receiver);
-	end_train(receiver);
+	(void)crypto;
+	end_train(receiver, train);
 	for (size_t i = 0; i < train->n_packets; i++)
 		deliver(receiver, &train->packet[i]);
-	train->n = 0;
-	train->n_packets = 0;
-	train->has_control = false;
+	if (train->is_last)
+		flush(receiver);
 }
 
 /* ---- from the sockets ---- */
 
-static void add_message(struct receiver *receiver, const struct udp_message *message)
+static struct train *next_train(struct receiver *receiver)
 {
-	struct train *train = receiver->train;
+	struct train *train = receiver->train[line_next(receiver->line)];
 
+	train->n = 0;
+	train->is_last = false;
+	return train;
+}
+
+static void submit(struct receiver *receiver, struct train *train)
+{
+	begin_train(receiver, train);
+	line_submit(receiver->line);
+}
+
+/* The train that is being filled, which is another one when it was full. */
+static struct train *add_message(struct receiver *receiver, struct train *train,
+				 const struct udp_message *message)
+{
 	for (size_t at = 0; at < message->len; at += message->segment) {
 		size_t left = message->len - at;
 
-		if (train->n == OPENED_MAX)
-			take_train(receiver);
+		if (train->n == OPENED_MAX) {
+			submit(receiver, train);
+			train = next_train(receiver);
+		}
 		train->datagram[train->n++] = (struct wg_datagram){
 			.bytes = message->bytes + at,
 			.len = left < message->segment ? left : message->segment,
@@ -178,17 +193,28 @@ static void add_message(struct receiver *receiver, const struct udp_message *mes
 			.tos = message->tos,
 		};
 	}
+	return train;
 }
 
 /* How many messages came. */
 static unsigned int receive(struct receiver *receiver, int fd)
 {
-	unsigned int n = udp_reader_receive(receiver->udp, fd);
+	unsigned int i = receiver->n_receives % receiver->n_readers;
+	struct udp_reader *reader = receiver->reader[i];
+	struct train *train;
+	unsigned int n;
 
-	for (unsigned int i = 0; i < n; i++)
-		add_message(receiver, udp_reader_message(receiver->udp, i));
-	take_train(receiver);
-	flush(receiver);
+	line_wait(receiver->line, receiver->n_submitted[i]);
+	n = udp_reader_receive(reader, fd);
+	if (n == 0)
+		return 0;
+	train = next_train(receiver);
+	for (unsigned int j = 0; j < n; j++)
+		train = add_message(receiver, train, udp_reader_message(reader, j));
+	train->is_last = true;
+	submit(receiver, train);
+	receiver->n_submitted[i] = line_submitted(receiver->line);
+	receiver->n_receives++;
 	return n;
 }
 
@@ -211,6 +237,7 @@ void receiver_on_udp(struct receiver *receiver, int fd, uint32_t events)
 		take_errors(receiver, fd);
 	for (int i = 0; n == UDP_READER_MESSAGES_MAX && i < RECEIVER_RECEIVES_MAX; i++)
 		n = receive(receiver, fd);
+	line_drain(receiver->line);
 }
 
 /* ---- sockets ---- */
@@ -379,23 +406,48 @@ static void stop(struct receiver *receiver)
 
 /* ---- life ---- */
 
-int receiver_init(struct receiver *receiver, struct plane *plane, const struct udp_sockets *sockets)
+static int init_all(struct receiver *receiver)
+{
+	receiver->crypto = crypto_new();
+	receiver->merge = calloc(1, sizeof(*receiver->merge));
+	if (!receiver->crypto || !receiver->merge)
+		return -ENOMEM;
+	merge_init(receiver->merge, receiver->plane->tun.has_uso);
+	receiver->merge->is_off = receiver->plane->tun.is_bare;
+	receiver->line->context = receiver;
+	receiver->line->work = open_slot;
+	receiver->line->finish = deliver_slot;
+	receiver->line->crypto = receiver->crypto;
+	return receiver_grow(receiver);
+}
+
+int receiver_init(struct receiver *receiver, struct plane *plane, struct line *line,
+		  const struct udp_sockets *sockets)
 {
 	receiver->plane = plane;
+	receiver->line = line;
 	receiver->sockets = *sockets;
 	(void)pthread_cond_init(&receiver->has_changed, NULL);
 	(void)sem_init(&receiver->started, 0, 0);
 	receiver->control_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (receiver->control_fd < 0)
-		return -errno;
-	receiver->crypto = crypto_new();
-	receiver->merge = calloc(1, sizeof(*receiver->merge));
-	receiver->train = calloc(1, sizeof(*receiver->train));
-	receiver->udp = udp_reader_new();
-	if (!receiver->crypto || !receiver->merge || !receiver->train || !receiver->udp)
-		return -ENOMEM;
-	merge_init(receiver->merge, plane->tun.has_uso);
-	receiver->merge->is_off = plane->tun.is_bare;
+	return receiver->control_fd < 0 ? -errno : init_all(receiver);
+}
+
+int receiver_grow(struct receiver *receiver)
+{
+	unsigned int n_readers = receiver->line->n_slots > 1 ? RECEIVER_READERS_MAX : 1;
+
+	for (unsigned int i = 0; i < receiver->line->n_slots; i++) {
+		if (!receiver->train[i])
+			receiver->train[i] = calloc(1, sizeof(*receiver->train[i]));
+		if (!receiver->train[i])
+			return -ENOMEM;
+	}
+	for (; receiver->n_readers < n_readers; receiver->n_readers++) {
+		receiver->reader[receiver->n_readers] = udp_reader_new();
+		if (!receiver->reader[receiver->n_readers])
+			return -ENOMEM;
+	}
 	return 0;
 }
 
@@ -414,6 +466,8 @@ void receiver_done(struct receiver *receiver)
 	(void)pthread_cond_destroy(&receiver->has_changed);
 	crypto_free(receiver->crypto);
 	free(receiver->merge);
-	free(receiver->train);
-	udp_reader_free(receiver->udp);
+	for (unsigned int i = 0; i < LINE_SLOTS_MAX; i++)
+		free(receiver->train[i]);
+	for (unsigned int i = 0; i < receiver->n_readers; i++)
+		udp_reader_free(receiver->reader[i]);
 }

@@ -2,10 +2,10 @@
  *
  *   UDP receive -> opened in place -> wg_receive() -> merged by pointer -> one TUN write
  *
- * How it works: what one receive brought goes in batches of up to 64 datagrams.
- * For each batch the plane's lock is taken twice: to find whose it is, and to
- * pass every datagram through wg_receive(), in order; it is opened with a cipher
- * of the receiver's own in between.  What has to be answered is the sender's
+ * How it works: what a receive brought is cut into trains of up to 64 datagrams.
+ * For each train the plane's lock is taken twice: to find whose it is, and to
+ * pass every datagram through wg_receive(), in order; it is opened in between,
+ * by the receiver or a helper (pool.h).  What has to be answered is the sender's
  * work: it is called when there is some.
  *
  * The receiver runs in a thread of its own after receiver_start(), or else in
@@ -17,6 +17,7 @@
 #include "base/loop.h"
 #include "dataplane/events.h"
 #include "dataplane/health.h"
+#include "dataplane/pool.h"
 #include "dataplane/udp.h"
 
 #include <pthread.h>
@@ -28,21 +29,33 @@ struct plane;
 struct train;
 struct udp_reader;
 
-enum { RECEIVER_RECEIVES_MAX = 4 }; /* of a socket, before the other has its turn */
+enum {
+	RECEIVER_RECEIVES_MAX = 4, /* of a socket, before the other has its turn */
+	RECEIVER_READERS_MAX = 3,
+};
 
+/* With trains under way only the one that is being finished touches what comes
+ * after `train`.
+ */
 struct receiver {
 	struct plane *plane;	    /* borrowed */
+	struct line *line;	    /* borrowed; this is its owner */
 	struct crypto *crypto;	    /* owned */
-	struct udp_reader *udp;	    /* owned */
-	struct merge *merge;	    /* owned */
-	struct train *train;	    /* owned: datagrams under way */
 	struct udp_sockets sockets; /* owned: those it listens on */
+	struct instant now;	    /* when the call that runs began */
+	/* Owned; each may be read into when the trains of its last receive are finished. */
+	struct udp_reader *reader[RECEIVER_READERS_MAX];
+	uint64_t n_submitted[RECEIVER_READERS_MAX]; /* trains, when it had been emptied */
+	unsigned int n_readers;
+	unsigned int n_receives;
+	struct train *train[LINE_SLOTS_MAX]; /* owned; as many as the line has slots */
+
+	struct merge *merge; /* owned */
 	struct events events;
 	struct health fresh; /* not yet in plane->received */
 	uint64_t n_handshakes_seen;
 	uint64_t n_bad_responses_seen;
 	bool is_handshake_fresh; /* data may complete it, which is an event */
-	struct instant now;	 /* when the call that runs began */
 
 	struct loop *loop; /* its thread's own, or borrowed */
 	loop_handler handler;
@@ -60,8 +73,10 @@ struct receiver {
 };
 
 /* `receiver` is zeroed; the sockets are its own from now on, also on failure. */
-int receiver_init(struct receiver *receiver, struct plane *plane,
+int receiver_init(struct receiver *receiver, struct plane *plane, struct line *line,
 		  const struct udp_sockets *sockets);
+/* After pool_start(): trains for more slots.  -ENOMEM. */
+int receiver_grow(struct receiver *receiver);
 /* Ends the thread; also of one zeroed, or half made. */
 void receiver_done(struct receiver *receiver);
 

@@ -1,49 +1,41 @@
 #include "dataplane/sender.h"
 
 #include "base/loop.h"
+#include "dataplane/bundle.h"
 #include "dataplane/plane.h"
 #include "wireguard/crypto.h"
 #include "wireguard/device.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
-
-enum {
-	FRAME_SIZE = SPLIT_FRAME_MAX + 1,
-	PADDING_MAX = 15,
-	SEAL_MAX = 64, /* packets sealed at once */
-	HEADS_SIZE = SEAL_MAX * SPLIT_HEAD_MAX,
-	/* of what one frame's packets become, however it is cut */
-	SEAL_ROOM = SPLIT_FRAME_MAX + HEADS_SIZE + SEAL_MAX * (PADDING_MAX + WG_OVERHEAD_LEN),
-};
 
 /* ---- to the sockets ---- */
 
-static void send_batch(struct sender *sender)
+static void send_batch(struct sender *sender, struct batch *batch, struct instant now)
 {
-	uint64_t n_errors = sender->health.tx_errors;
+	uint64_t n_errors = sender->to_udp.tx_errors;
 
-	if (sender->batch.n_runs == 0)
+	if (batch->n_runs == 0)
 		return;
-	udp_sender_send(&sender->udp, &sender->sockets, &sender->batch, sender->now,
-			&sender->health);
-	for (unsigned int i = 0; i < sender->batch.n_runs; i++)
-		if (sender->batch.run[i].is_source_refused)
-			sender->refused_source = sender->batch.run[i].route.to;
-	batch_clear(&sender->batch);
-	if (sender->health.tx_errors != n_errors)
-		events_tell_rarely(&sender->events, EVENT_SEND_FAILED, sender->now);
+	udp_sender_send(&sender->udp, &sender->sockets, batch, now, &sender->to_udp);
+	for (unsigned int i = 0; i < batch->n_runs; i++)
+		if (batch->run[i].is_source_refused)
+			sender->refused_source = batch->run[i].route.to;
+	batch_clear(batch);
+	if (sender->to_udp.tx_errors != n_errors)
+		events_tell_rarely(&sender->events, EVENT_SEND_FAILED, now);
 }
 
-static uint8_t *reserve(struct sender *sender, size_t len)
+static void forget_refused_source(struct sender *sender)
 {
-	uint8_t *room = batch_reserve(&sender->batch, len);
+	struct plane *plane = sender->plane;
 
-	if (room)
-		return room;
-	send_batch(sender);
-	return batch_reserve(&sender->batch, len);
+	if (!endpoint_is_set(&sender->refused_source))
+		return;
+	plane_lock(plane);
+	wg_clear_source(plane->device, &sender->refused_source);
+	plane_unlock(plane);
+	sender->refused_source.any.sa_family = AF_UNSPEC;
 }
 
 /* ---- what waits in the device ---- */
@@ -59,208 +51,193 @@ static bool next_output(struct sender *sender, struct wg_output *output)
 	return is_there;
 }
 
-/* Into the batch. */
-static void collect_outputs(struct sender *sender)
+static uint8_t *reserve_output(struct sender *sender)
 {
-	struct wg_output output;
+	uint8_t *room = batch_reserve(&sender->outputs, WG_DATAGRAM_MAX);
 
-	for (;;) {
-		struct batch_route route;
+	if (room)
+		return room;
+	send_batch(sender, &sender->outputs, sender->now);
+	return batch_reserve(&sender->outputs, WG_DATAGRAM_MAX);
+}
 
-		output.bytes = reserve(sender, WG_DATAGRAM_MAX);
-		if (!next_output(sender, &output))
-			return;
-		if (output.bytes[0] == MESSAGE_INITIATION)
-			events_tell_rarely(&sender->events, EVENT_INITIATION, sender->now);
-		route = (struct batch_route){
+static void send_outputs(struct sender *sender)
+{
+	struct wg_output output = {.bytes = reserve_output(sender)};
+
+	while (next_output(sender, &output)) {
+		const struct batch_route route = {
 			.to = output.to,
 			.source = output.source,
 			.ifindex = output.ifindex,
 			.tos = output.tos,
 		};
-		batch_commit(&sender->batch, &route, output.len);
+
+		if (output.bytes[0] == MESSAGE_INITIATION)
+			events_tell_rarely(&sender->events, EVENT_INITIATION, sender->now);
+		batch_commit(&sender->outputs, &route, output.len);
+		output.bytes = reserve_output(sender);
 	}
-}
-
-static void forget_refused_source(struct sender *sender)
-{
-	struct plane *plane = sender->plane;
-
-	if (!endpoint_is_set(&sender->refused_source))
-		return;
-	plane_lock(plane);
-	wg_clear_source(plane->device, &sender->refused_source);
-	plane_unlock(plane);
-	sender->refused_source.any.sa_family = AF_UNSPEC;
-}
-
-/* What waits in the device, and all that is in the batch. */
-static void flush(struct sender *sender)
-{
-	collect_outputs(sender);
-	send_batch(sender);
+	send_batch(sender, &sender->outputs, sender->now);
 	forget_refused_source(sender);
 }
 
 void sender_drain(struct sender *sender, struct instant now)
 {
 	sender->now = now;
-	flush(sender);
+	send_outputs(sender);
+}
+
+/* ---- bundles: the work of a line ---- */
+
+static void never_send(void *context, struct bundle *bundle)
+{
+	(void)context;
+	(void)bundle;
+}
+
+static void send_bundle(void *context, struct bundle *bundle)
+{
+	send_batch(context, &bundle->batch, bundle->now);
+}
+
+static void seal_slot(void *context, unsigned int slot, struct crypto *crypto)
+{
+	struct sender *sender = context;
+	struct bundle *bundle = sender->bundle[slot];
+
+	if (!bundle->is_oversize)
+		bundle_seal(bundle, crypto, sender->mtu, never_send, sender);
+}
+
+static void send_slot(void *context, unsigned int slot, struct crypto *crypto)
+{
+	struct sender *sender = context;
+	struct plane *plane = sender->plane;
+	struct bundle *bundle = sender->bundle[slot];
+
+	if (bundle->is_oversize)
+		bundle_seal(bundle, crypto, sender->mtu, send_bundle, sender);
+	plane_lock(plane);
+	for (unsigned int i = 0; i < bundle->n_groups; i++)
+		wg_seal_end(plane->device, bundle->now, &bundle->group[i].seal,
+			    bundle->group[i].n_sealed, bundle->group[i].n_bytes);
+	plane_unlock(plane);
+	send_bundle(sender, bundle);
+	forget_refused_source(sender);
 }
 
 /* ---- frames of the TUN ---- */
 
 /* Tells the program inside that its packet has nowhere to go. */
-static void answer_unreachable(struct sender *sender, const struct split_packet *packet)
+static void answer_unreachable(struct sender *sender, struct bundle_frame *frame)
 {
 	struct virtio_net_hdr header = {0};
+	struct split_packet packet;
 	uint8_t answer[ICMP_MESSAGE_MAX];
-	size_t len = icmp_unreachable(packet->bytes, packet->len, answer);
-	struct iovec iov[] = {{&header, sizeof(header)}, {answer, len}};
+	struct iovec iov[] = {{&header, sizeof(header)}, {answer, 0}};
 
-	if (len == 0 || !icmp_limit_take(&sender->icmp_limit, sender->now))
+	if (!split_next(&frame->split, &packet))
 		return;
-	sender->health.icmp_sent++;
+	iov[1].iov_len = icmp_unreachable(packet.bytes, packet.len, answer);
+	if (iov[1].iov_len == 0 || !icmp_limit_take(&sender->icmp_limit, sender->now))
+		return;
+	sender->from_tun.icmp_sent++;
 	if (tun_write(&sender->plane->tun, iov, 2) < 0)
-		sender->health.tun_errors++;
+		sender->from_tun.tun_errors++;
 }
 
-/* Up to SEAL_MAX packets of the frame, sealed at once into the send buffer; how
- * many bytes they have become.
- */
-static size_t seal_some(struct sender *sender, struct wg_seal *seal,
-			const struct batch_route *route, unsigned int *ret_n)
-{
-	struct wg_sealing sealing[SEAL_MAX];
-	size_t len[SEAL_MAX];
-	struct split_parts parts;
-	uint8_t *head = sender->frame + FRAME_SIZE;
-	uint8_t *out = reserve(sender, SEAL_ROOM);
-	unsigned int n = 0;
-	size_t total = 0;
-
-	while (n < SEAL_MAX && split_next_parts(&sender->split, head, &parts)) {
-		sealing[n] = (struct wg_sealing){
-			.head = parts.head,
-			.head_len = parts.head_len,
-			.body = parts.body,
-			.body_len = parts.body_len,
-			.out = out + total,
-		};
-		len[n] = wg_sealed_len(parts.head_len + parts.body_len, sender->mtu);
-		total += len[n++];
-		head += parts.head_len;
-	}
-	wg_seal_many(seal, sealing, n, sender->mtu);
-	for (unsigned int i = 0; i < n; i++)
-		batch_commit(&sender->batch, route, len[i]);
-	*ret_n = n;
-	return total;
-}
-
-/* All packets of the frame. */
-static void seal_frame(struct sender *sender, struct wg_seal *seal)
-{
-	const struct split *split = &sender->split;
-	const struct batch_route route = {
-		.to = seal->to,
-		.source = seal->source,
-		.ifindex = seal->ifindex,
-		.tos = wg_outer_tos(sender->frame, sender->frame_len),
-	};
-	size_t packet_len =
-		split->n_packets > 1 ? (size_t)split->head_len + split->segment : sender->frame_len;
-	unsigned int n_sealed = 0;
-	size_t n_bytes = 0;
-
-	seal->crypto = sender->crypto;
-	batch_balance(&sender->batch, split->n_packets, packet_len + WG_OVERHEAD_LEN);
-	while (n_sealed < split->n_packets) {
-		unsigned int n;
-
-		n_bytes += seal_some(sender, seal, &route, &n);
-		n_sealed += n;
-	}
-	plane_lock(sender->plane);
-	wg_seal_end(sender->plane->device, sender->now, seal, n_sealed, n_bytes);
-	plane_unlock(sender->plane);
-}
-
-/* With the lock. */
-static void stage_frame(struct sender *sender)
+static void stage_frame(struct sender *sender, struct bundle_frame *frame)
 {
 	struct split_packet packet;
 
-	while (split_next(&sender->split, &packet))
+	while (split_next(&frame->split, &packet))
 		wg_stage(sender->plane->device, sender->now, packet.bytes, packet.len);
 }
 
-static void refuse_frame(struct sender *sender)
-{
-	struct split_packet packet;
-
-	if (split_next(&sender->split, &packet))
-		answer_unreachable(sender, &packet);
-}
-
-/* As wg_seal_begin(); at -EAGAIN the frame has been staged, under the same lock,
- * so that no session can begin in between.
+/* With the plane's lock, which is given up while what waited for a session leaves.
+ * Packets are staged under the lock under which there was no session, so that
+ * none can begin in between.  True: the frame has nowhere to go.
  */
-static int begin_frame(struct sender *sender, struct wg_seal *ret)
+static bool begin_frame(struct sender *sender, struct bundle *bundle, unsigned int i)
 {
 	struct plane *plane = sender->plane;
-	int r;
-
-	plane_lock(plane);
-	/* the frame begins with the first packet's header as it is */
-	r = wg_seal_begin(plane->device, sender->now, sender->frame, sender->frame_len,
-			  sender->split.n_packets, ret);
-	if (r == -EAGAIN)
-		stage_frame(sender);
-	plane_unlock(plane);
-	return r;
-}
-
-static void take_frame(struct sender *sender, const struct virtio_net_hdr *header, size_t len)
-{
+	struct bundle_frame *frame = &bundle->frame[i];
 	struct wg_seal seal;
 	int r;
 
-	if (split_begin(&sender->split, header, sender->frame, len) < 0) {
-		sender->health.tun_refused++;
-		return;
+	/* the frame begins with the first packet's header as it is */
+	while ((r = wg_seal_begin(plane->device, sender->now, frame->bytes, frame->len,
+				  frame->split.n_packets, &seal)) == -EBUSY) {
+		plane_unlock(plane);
+		line_drain(sender->line);
+		send_outputs(sender);
+		plane_lock(plane);
 	}
-	sender->frame_len = len;
-	while ((r = begin_frame(sender, &seal)) == -EBUSY)
-		collect_outputs(sender);
 	if (r == 0)
-		seal_frame(sender, &seal);
-	else if (r == -ENOKEY || r == -EDESTADDRREQ)
-		refuse_frame(sender);
+		bundle_assign(bundle, plane->device, i, &seal);
+	else if (r == -EAGAIN)
+		stage_frame(sender, frame);
+	return r == -ENOKEY || r == -EDESTADDRREQ;
+}
+
+static void begin_bundle(struct sender *sender, struct bundle *bundle)
+{
+	bool is_refused[BUNDLE_FRAMES_MAX];
+
+	if (bundle->n_frames == 0)
+		return;
+	plane_lock(sender->plane);
+	for (unsigned int i = 0; i < bundle->n_frames; i++)
+		is_refused[i] = begin_frame(sender, bundle, i);
+	plane_unlock(sender->plane);
+	for (unsigned int i = 0; i < bundle->n_frames; i++)
+		if (is_refused[i])
+			answer_unreachable(sender, &bundle->frame[i]);
+	if (bundle->n_groups > 0)
+		line_submit(sender->line);
+}
+
+/* 1: there may be more; 0: nothing waits; -EBADFD: the device is gone. */
+static int fill_bundle(struct sender *sender, struct bundle *bundle)
+{
+	for (int i = 0; i < BUNDLE_FRAMES_MAX; i++) {
+		struct virtio_net_hdr header;
+		uint8_t *room = bundle_room(bundle);
+		ssize_t len;
+
+		if (!room)
+			break;
+		len = tun_read(&sender->plane->tun, &header, room, BUNDLE_FRAME_SIZE);
+		if (len <= 0)
+			return len == -EBADFD ? -EBADFD : 0;
+		if (bundle_add(bundle, &header, (size_t)len) < 0)
+			sender->from_tun.tun_refused++;
+	}
+	return 1;
 }
 
 static int on_tun(void *context, int fd, uint32_t events)
 {
 	struct sender *sender = context;
+	int r = 1;
 
 	(void)fd;
 	plane_wake_up(sender->plane);
 	sender->now = clock_now();
-	for (int i = 0; i < SENDER_FRAMES_MAX; i++) {
-		struct virtio_net_hdr header;
-		ssize_t len = tun_read(&sender->plane->tun, &header, sender->frame, FRAME_SIZE);
+	for (int i = 0; r > 0 && i < SENDER_BUNDLES_MAX; i++) {
+		struct bundle *bundle = sender->bundle[line_next(sender->line)];
 
-		/* without the second test a device that is gone would keep us awake */
-		if (len == -EBADFD || (len <= 0 && i == 0 && (events & (EPOLLERR | EPOLLHUP))))
-			return -EBADFD;
-		if (len <= 0)
-			break;
-		take_frame(sender, &header, (size_t)len);
-		if (batch_is_full(&sender->batch))
-			send_batch(sender);
+		bundle_clear(bundle, sender->now);
+		r = fill_bundle(sender, bundle);
+		/* without this a device that is gone would keep us awake */
+		if (i == 0 && bundle->n_frames == 0 && (events & (EPOLLERR | EPOLLHUP)))
+			r = -EBADFD;
+		begin_bundle(sender, bundle);
 	}
-	flush(sender);
-	return 0;
+	line_drain(sender->line);
+	send_outputs(sender);
+	return r < 0 ? r : 0;
 }
 
 int sender_listen(struct sender *sender, struct loop *loop)
@@ -275,28 +252,47 @@ void sender_ignore(struct sender *sender, struct loop *loop)
 
 /* ---- life ---- */
 
-int sender_init(struct sender *sender, struct plane *plane)
+int sender_init(struct sender *sender, struct plane *plane, struct line *line)
 {
-	void *frame = mmap(NULL, FRAME_SIZE + HEADS_SIZE, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
 	sender->plane = plane;
-	if (frame == MAP_FAILED)
-		return -ENOMEM;
-	sender->frame = frame;
+	sender->line = line;
 	sender->crypto = crypto_new();
-	if (!sender->crypto || batch_init(&sender->batch) < 0 || udp_sender_init(&sender->udp) < 0)
+	if (!sender->crypto || batch_init(&sender->outputs) < 0 ||
+	    udp_sender_init(&sender->udp) < 0)
 		return -ENOMEM;
+	line->context = sender;
+	line->work = seal_slot;
+	line->finish = send_slot;
+	line->crypto = sender->crypto;
+	return sender_grow(sender);
+}
+
+int sender_grow(struct sender *sender)
+{
+	for (unsigned int i = 0; i < sender->line->n_slots; i++) {
+		if (!sender->bundle[i])
+			sender->bundle[i] = bundle_new();
+		if (!sender->bundle[i])
+			return -ENOMEM;
+	}
 	return 0;
 }
 
 void sender_done(struct sender *sender)
 {
-	if (sender->frame)
-		(void)munmap(sender->frame, FRAME_SIZE + HEADS_SIZE);
+	for (unsigned int i = 0; i < LINE_SLOTS_MAX; i++)
+		bundle_free(sender->bundle[i]);
 	crypto_free(sender->crypto);
-	batch_done(&sender->batch);
+	batch_done(&sender->outputs);
 	udp_sender_done(&sender->udp);
+}
+
+void sender_read_health(const struct sender *sender, struct health *ret)
+{
+	*ret = sender->to_udp;
+	ret->tun_refused = sender->from_tun.tun_refused;
+	ret->tun_errors = sender->from_tun.tun_errors;
+	ret->icmp_sent = sender->from_tun.icmp_sent;
 }
 
 void sender_forget(struct sender *sender)

@@ -1,50 +1,59 @@
 /* From the TUN to the UDP sockets, and everything else that leaves.
  *
- *   TUN frame -> split -> sealed into the send buffer -> one UDP_SEGMENT send
+ *   TUN frames -> split -> sealed into the send buffer -> one UDP_SEGMENT send
  *
- * How it works: one thread, the sender, calls all of this.  For each frame it
- * takes the plane's lock twice: to find the peer and reserve counters, and to
- * count what has become of them; it seals with a cipher of its own in between.
- * What waits in the device leaves before the frame does.
+ * How it works: one thread, the sender, reads frames into bundles (bundle.h).
+ * For each bundle it takes the plane's lock twice: to find the peers and reserve
+ * counters, and to count what has become of them; packets are sealed in between,
+ * by itself or a helper (pool.h).  What waits in the device leaves before the
+ * frames do that were read later, and when no bundle is under way.
  */
 #ifndef ADIT_DATAPLANE_SENDER_H
 #define ADIT_DATAPLANE_SENDER_H
 
 #include "base/address.h"
+#include "base/clock.h"
 #include "dataplane/batch.h"
 #include "dataplane/events.h"
 #include "dataplane/health.h"
 #include "dataplane/icmp.h"
-#include "dataplane/offload_split.h"
+#include "dataplane/pool.h"
 #include "dataplane/udp.h"
 #include "dataplane/udp_sender.h"
 
+struct bundle;
 struct crypto;
 struct loop;
 struct plane;
 
-enum { SENDER_FRAMES_MAX = 16 }; /* of the TUN, before other things have their turn */
+enum { SENDER_BUNDLES_MAX = 16 }; /* of the TUN, before other things have their turn */
 
+/* With bundles under way only the one that is being finished touches what comes
+ * after `bundle`.
+ */
 struct sender {
 	struct plane *plane;	    /* borrowed */
+	struct line *line;	    /* borrowed; this is its owner */
 	struct crypto *crypto;	    /* owned */
 	struct udp_sockets sockets; /* borrowed: the receiver closes them */
 	uint32_t mtu;		    /* bytes of inner packet */
-	struct health health;	    /* its own part */
-	struct events events;
-
-	uint8_t *frame; /* owned: the TUN frame under way, and the heads of its packets */
-	size_t frame_len;
-	struct split split;
-	struct batch batch;
-	struct udp_sender udp;
-	union endpoint refused_source; /* peer whose sticky source did not work */
+	struct instant now;	    /* when the call that runs began */
 	struct icmp_limit icmp_limit;
-	struct instant now; /* when the call that runs began */
+	struct batch outputs;		       /* what waited in the device */
+	struct bundle *bundle[LINE_SLOTS_MAX]; /* owned; as many as the line has slots */
+
+	struct health from_tun; /* counted before the cipher */
+
+	struct udp_sender udp;
+	struct health to_udp; /* counted behind it */
+	struct events events;
+	union endpoint refused_source; /* peer whose sticky source did not work */
 };
 
 /* `sender` is zeroed.  -ENOMEM. */
-int sender_init(struct sender *sender, struct plane *plane);
+int sender_init(struct sender *sender, struct plane *plane, struct line *line);
+/* After pool_start(): bundles for more slots.  -ENOMEM. */
+int sender_grow(struct sender *sender);
 void sender_done(struct sender *sender); /* also of one zeroed, or half made */
 
 /* Reads the TUN, or leaves it, in the loop of its thread.  The loop ends with
@@ -52,6 +61,9 @@ void sender_done(struct sender *sender); /* also of one zeroed, or half made */
  */
 int sender_listen(struct sender *sender, struct loop *loop);
 void sender_ignore(struct sender *sender, struct loop *loop);
+
+/* Its part, with no bundle under way. */
+void sender_read_health(const struct sender *sender, struct health *ret);
 
 /* Sends what waits in the device. */
 void sender_drain(struct sender *sender, struct instant now);

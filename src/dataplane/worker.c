@@ -1,20 +1,24 @@
 #include "dataplane/worker.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "dataplane/link.h"
 #include "dataplane/plane.h"
+#include "dataplane/pool.h"
 #include "dataplane/receiver.h"
 #include "dataplane/sender.h"
 #include "wireguard/device.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
 struct worker {
 	struct loop *loop; /* the caller's thread */
 	struct plane plane;
+	struct pool pool;
 	struct sender sender;
 	struct receiver receiver;
 	struct link link;
@@ -61,15 +65,16 @@ static int start_all(struct worker *worker, const struct worker_options *options
 	if (r == 0)
 		r = start_loop(worker);
 	if (r == 0)
-		r = sender_init(&worker->sender, &worker->plane);
+		r = sender_init(&worker->sender, &worker->plane, &worker->pool.line[0]);
 	if (r == 0)
-		r = receiver_init(&worker->receiver, &worker->plane, &options->sockets);
+		r = receiver_init(&worker->receiver, &worker->plane, &worker->pool.line[1],
+				  &options->sockets);
 	if (r < 0)
 		return r;
 	wg_device_set_mtu(worker->plane.device, options->mtu);
 	worker->sender.mtu = options->mtu;
 	worker->sender.sockets = options->sockets;
-	worker->sender.health.is_mark_refused = options->sockets.is_mark_refused;
+	worker->sender.to_udp.is_mark_refused = options->sockets.is_mark_refused;
 	worker->sender.events.fd = options->events;
 	worker->receiver.events.fd = options->events;
 	receiver_listen(&worker->receiver, worker->loop, on_udp, worker);
@@ -93,6 +98,7 @@ int worker_new(const struct worker_options *options, struct worker **ret, struct
 		udp_close(&sockets);
 		return error_set(err, ENOMEM, "out of memory for the data plane");
 	}
+	pool_init(&worker->pool);
 	r = start_all(worker, options);
 	if (r < 0) {
 		if (!worker->receiver.plane)
@@ -109,6 +115,7 @@ void worker_free(struct worker *worker)
 	if (!worker)
 		return;
 	receiver_done(&worker->receiver);
+	pool_done(&worker->pool);
 	link_done(&worker->link);
 	sender_done(&worker->sender);
 	plane_done(&worker->plane);
@@ -116,9 +123,29 @@ void worker_free(struct worker *worker)
 	free(worker);
 }
 
-int worker_start(struct worker *worker)
+static unsigned int count_processors(void)
 {
-	return receiver_start(&worker->receiver);
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 1; /* more than the set has room for, or forbidden */
+	return (unsigned int)CPU_COUNT(&set);
+}
+
+int worker_start(struct worker *worker, unsigned int n_processors)
+{
+	unsigned int n = n_processors > 0 ? n_processors : count_processors();
+	unsigned int n_helpers = pool_helpers_for(n);
+	int r;
+
+	if (pool_start(&worker->pool, n_helpers) < n_helpers)
+		log_debug("data plane: not all of %u helpers can be had", n_helpers);
+	r = sender_grow(&worker->sender);
+	if (r == 0)
+		r = receiver_grow(&worker->receiver);
+	if (r == 0 && n > 1 && receiver_start(&worker->receiver) < 0)
+		log_debug("data plane: one thread has to send and receive");
+	return r;
 }
 
 /* ---- a turn ---- */

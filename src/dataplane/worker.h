@@ -6,6 +6,7 @@
  *   the caller's   sender.h: TUN to UDP, and every other output; link.h: the
  *                  supervisor; timers
  *   a second       receiver.h: UDP to TUN
+ *   more           pool.h: with four processors or more, helpers with the cipher
  *
  * What they share, and how one wakes the other, says plane.h.  Nothing is timed:
  * a thread reads until nothing is left or a share is done, sends what there is,
@@ -48,11 +49,13 @@ struct worker_options {
 int worker_new(const struct worker_options *options, struct worker **ret, struct error *err);
 void worker_free(struct worker *worker); /* ends its threads; accepts NULL */
 
-/* Gives the receiver its thread.  When this returns, the thread has done all that
- * a filter of system calls would not let it do.  Failure is no harm: the errno
- * of pthread_create(3), and all goes on with the caller's thread.
+/* Makes the threads that suit so many processors; 0: those that the caller may run
+ * on.  With one there are none, from four on there are helpers.  When this
+ * returns, the threads have done all that a filter of system calls would not let
+ * them do.  Where threads cannot be had, that is no harm: the caller's does the
+ * work.  -ENOMEM.
  */
-int worker_start(struct worker *worker);
+int worker_start(struct worker *worker, unsigned int n_processors);
 
 /* Waits once and does what is ready.  0; -ESHUTDOWN: the supervisor has closed
  * its end; or what makes going on senseless, -EBADFD when the TUN is gone.

@@ -138,6 +138,11 @@ int wg_seal_begin(struct wg_device *device, struct instant now, const uint8_t *i
  */
 size_t wg_seal(struct wg_seal *seal, uint8_t *out, const uint8_t *head, size_t head_len,
 	       const uint8_t *body, size_t body_len, size_t padded_mtu);
+/* True: `next` has the counters after those of `seal`, which takes them over and
+ * ends for both; `next` is no seal any more.
+ */
+bool wg_seal_join(struct wg_device *device, struct wg_seal *seal, struct wg_seal *next);
+
 /* Many packets of the batch at once, which is faster: each as wg_seal() takes it.
  * No `out` overlaps what any of them reads.
  */

@@ -111,6 +111,18 @@ int wg_seal_begin(struct wg_device *device, struct instant now, const uint8_t *i
 	return 0;
 }
 
+bool wg_seal_join(struct wg_device *device, struct wg_seal *seal, struct wg_seal *next)
+{
+	(void)device;
+	if (next->keypair != seal->keypair ||
+	    next->next_counter != seal->next_counter + seal->n_left)
+		return false;
+	seal->n_left += next->n_left;
+	peer_release(next->keypair);
+	*next = (struct wg_seal){0};
+	return true;
+}
+
 /* At most CRYPTO_BATCH_MAX. */
 static void seal_slice(struct wg_seal *seal, const struct wg_sealing *packets, unsigned int n,
 		       size_t padded_mtu)

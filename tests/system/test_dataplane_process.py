@@ -32,14 +32,28 @@ def start(cable, **options):
 
 def test_it_has_no_privileges_and_no_way_to_get_any(cable):
     adit = start(cable)
-    facts = status(adit.pid)
-    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-        assert int(facts[name], 16) == 0
-    assert facts["NoNewPrivs"] == "1" and facts["Seccomp"] == "2" and facts["Threads"] == "1"
+    threads = os.listdir(f"/proc/{adit.pid}/task")
+    for thread in threads:
+        facts = status(f"{adit.pid}/task/{thread}")
+        for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert int(facts[name], 16) == 0
+        assert facts["NoNewPrivs"] == "1" and facts["Seccomp"] == "2"
     kept = sorted(os.readlink(f"/proc/{adit.pid}/fd/{fd}").split(":")[0]
                   for fd in os.listdir(f"/proc/{adit.pid}/fd"))
-    assert kept == sorted(["/dev/null"] * 3 + ["/dev/net/tun", "anon_inode"] + ["socket"] * 3 +
-                          ["anon_inode"])
+    # what is for events: the supervisor's, one that wakes each thread, each thread's epoll
+    n_events = 4 if len(threads) == 1 else 5
+    assert kept == sorted(["/dev/null"] * 3 + ["/dev/net/tun"] + ["socket"] * 3 +
+                          ["anon_inode"] * n_events)
+
+
+def test_it_has_as_many_threads_as_suit_the_processors(cable):
+    adit = start(cable)
+    n = len(os.sched_getaffinity(0))
+    names = sorted(Path(f"/proc/{adit.pid}/task/{thread}/comm").read_text().strip()
+                   for thread in os.listdir(f"/proc/{adit.pid}/task"))
+    helpers = min(n - 2, 4) if n >= 4 else 0
+    assert names == sorted(["adit-dataplane"] + ["adit-receive"] * (n > 1) +
+                           ["adit-helper"] * helpers)
 
 
 def test_root_leaves_it_to_another_user(cable):

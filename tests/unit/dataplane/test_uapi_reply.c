@@ -1,8 +1,8 @@
 /* Mirrors src/dataplane/uapi_reply.c */
 #include "cmocka_all.h"
 
-#include "dataplane/uapi_reply.h"
 #include "base/secret.h"
+#include "dataplane/uapi_reply.h"
 #include "uapi_fixture.h"
 
 static void test_stats_hold_what_a_supervisor_needs_and_no_key(void **state)

@@ -1,7 +1,8 @@
 /* Mirrors src/dataplane/worker.c
  *
  * Two workers with real sockets over loopback.  A socket pair that keeps
- * messages apart stands for each TUN.
+ * messages apart stands for each TUN.  Tests run with workers that are turned by
+ * the test, step by step, and again with workers that have threads of their own.
  */
 #include "cmocka_all.h"
 
@@ -14,6 +15,7 @@
 #include <errno.h>
 #include <netinet/ip_icmp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -31,8 +33,19 @@ static const char *const public_keys[] = {
 	"75b0deac3bd7b6a33d9b10ba66b4d33c27ed395909f0a248bf269016fca33203",
 };
 
+/* How the workers run. */
+struct mode {
+	unsigned int n_processors; /* 0: the test turns them */
+};
+
+static const struct mode by_turns = {0};
+static const struct mode by_two_threads = {2};
+static const struct mode with_helpers = {5};
+
 struct side {
 	struct worker *worker;
+	pthread_t thread; /* turns the worker, unless the test does */
+	bool has_thread;
 	int tun;  /* the program's end */
 	int uapi; /* the supervisor's end */
 	int events;
@@ -40,6 +53,7 @@ struct side {
 	uint16_t port;
 };
 
+static const struct mode *mode;
 static struct side sides[2];
 static int other_ends[2][2];
 static uint8_t buffer[SPLIT_FRAME_MAX];
@@ -80,13 +94,47 @@ static int start_side(struct side *side, int *ends)
 	return worker_new(&options, &side->worker, &err);
 }
 
+/* The result is that of the last turn. */
+static void *turn(void *worker)
+{
+	int r = 0;
+
+	while (r >= 0)
+		r = worker_turn(worker);
+	return (void *)(intptr_t)r;
+}
+
+static int start_thread(struct side *side)
+{
+	if (worker_start(side->worker, mode->n_processors) < 0 ||
+	    pthread_create(&side->thread, NULL, turn, side->worker) != 0)
+		return -1;
+	side->has_thread = true;
+	return 0;
+}
+
 static int start(void **state)
 {
-	(void)state;
-	for (int i = 0; i < 2; i++)
+	mode = *state;
+	for (int i = 0; i < 2; i++) {
 		if (start_side(&sides[i], other_ends[i]) < 0)
 			return -1;
+		if (mode->n_processors > 0 && start_thread(&sides[i]) < 0)
+			return -1;
+	}
 	return 0;
+}
+
+/* What the loop ends with. */
+static int end_of_loop(struct side *side)
+{
+	void *result;
+
+	if (!side->has_thread)
+		return worker_turn(side->worker);
+	(void)pthread_join(side->thread, &result);
+	side->has_thread = false;
+	return (int)(intptr_t)result;
 }
 
 static void close_one(int *fd)
@@ -100,9 +148,11 @@ static int end(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 2; i++) {
+		close_one(&sides[i].uapi);
+		if (sides[i].has_thread)
+			(void)end_of_loop(&sides[i]);
 		worker_free(sides[i].worker);
 		close_one(&sides[i].tun);
-		close_one(&sides[i].uapi);
 		close_one(&sides[i].events);
 		close_one(&other_ends[i][0]);
 		close_one(&other_ends[i][1]);
@@ -111,10 +161,12 @@ static int end(void **state)
 	return 0;
 }
 
-/* Turns both workers as long as there is something to do. */
+/* Turns both workers as long as there is something to do.  Those with threads do it
+ * in their own time.
+ */
 static void run(void)
 {
-	bool is_busy = true;
+	bool is_busy = mode == &by_turns;
 
 	while (is_busy) {
 		is_busy = false;
@@ -127,6 +179,16 @@ static void run(void)
 	}
 }
 
+/* Whether something can be read there; workers with threads take their time. */
+static bool is_readable(int fd, int patience_ms)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+
+	return poll(&poll_fd, 1, mode == &by_turns ? 0 : patience_ms) > 0;
+}
+
+enum { LONG_MS = 5000, SHORT_MS = 50 };
+
 /* What the supervisor gets for `text`, with descriptors beside it. */
 static const char *ask_with(struct side *side, const char *text, const int *fds, size_t n_fds)
 {
@@ -134,6 +196,7 @@ static const char *ask_with(struct side *side, const char *text, const int *fds,
 
 	assert_int_equal(fd_send(side->uapi, text, strlen(text), fds, n_fds), 0);
 	run();
+	assert_true(is_readable(side->uapi, LONG_MS));
 	n = read(side->uapi, reply, sizeof(reply) - 1);
 	assert_true(n > 0);
 	reply[n] = '\0';
@@ -143,6 +206,14 @@ static const char *ask_with(struct side *side, const char *text, const int *fds,
 static const char *ask(struct side *side, const char *text)
 {
 	return ask_with(side, text, NULL, 0);
+}
+
+/* What another thread counts comes in its own time. */
+static void await_stats(struct side *side, const char *line)
+{
+	for (int i = 0; i < LONG_MS && !strstr(ask(side, "adit_stats=1\n\n"), line); i++)
+		(void)poll(NULL, 0, 1);
+	assert_non_null(strstr(reply, line));
 }
 
 static void configure(int i, const char *allowed_ip, const char *more)
@@ -162,6 +233,9 @@ static void connect_sides(void)
 	configure(1, "10.0.0.1/32\nallowed_ip=fd00::1/128", "");
 	configure(0, "10.0.0.2/32\nallowed_ip=fd00::2/128", "adit_handshake=true\n");
 	run();
+	for (int i = 0; i < 2; i++)
+		while (strstr(ask(&sides[i], "adit_stats=1\n\n"), "last_handshake_time_sec=0\n"))
+			(void)poll(NULL, 0, 1);
 }
 
 static void put_frame(struct side *side, const struct virtio_net_hdr *header, const void *bytes,
@@ -174,13 +248,25 @@ static void put_frame(struct side *side, const struct virtio_net_hdr *header, co
 	run();
 }
 
-/* The length of the frame that waits for the program, or -1; bytes in `buffer`. */
-static ssize_t get_frame(struct side *side, struct virtio_net_hdr *ret)
+/* The length of the frame for the program, or -1; bytes in `buffer`. */
+static ssize_t get_frame_within(struct side *side, struct virtio_net_hdr *ret, int patience_ms)
 {
 	struct iovec iov[] = {{ret, sizeof(*ret)}, {buffer, sizeof(buffer)}};
-	ssize_t n = readv(side->tun, iov, 2);
+	ssize_t n = is_readable(side->tun, patience_ms) ? readv(side->tun, iov, 2) : -1;
 
 	return n < 0 ? -1 : n - (ssize_t)sizeof(*ret);
+}
+
+static ssize_t get_frame(struct side *side, struct virtio_net_hdr *ret)
+{
+	return get_frame_within(side, ret, LONG_MS);
+}
+
+static void expect_no_frame(struct side *side)
+{
+	struct virtio_net_hdr header;
+
+	assert_int_equal(get_frame_within(side, &header, SHORT_MS), -1);
 }
 
 static void put_packet(struct side *side, const struct made *made)
@@ -191,11 +277,22 @@ static void put_packet(struct side *side, const struct made *made)
 	put_frame(side, &header, packet, make_packet(made, packet));
 }
 
-static bool has_event(const struct side *side)
+static bool has_event_within(const struct side *side, int patience_ms)
 {
 	uint64_t count;
 
-	return read(side->events, &count, sizeof(count)) == sizeof(count);
+	return is_readable(side->events, patience_ms) &&
+	       read(side->events, &count, sizeof(count)) == sizeof(count);
+}
+
+static bool has_event(const struct side *side)
+{
+	return has_event_within(side, LONG_MS);
+}
+
+static void expect_no_event(const struct side *side)
+{
+	assert_false(has_event_within(side, SHORT_MS));
 }
 
 static void test_a_packet_that_waits_for_the_handshake_arrives_unchanged(void **state)
@@ -234,7 +331,7 @@ static void test_a_super_packet_arrives_as_one(void **state)
 	assert_int_equal(header.gso_type, VIRTIO_NET_HDR_GSO_TCPV4);
 	assert_int_equal(header.gso_size, 1380);
 	assert_memory_equal(buffer + 40, packet + 40, len - 40);
-	assert_int_equal(get_frame(&sides[1], &header), -1);
+	expect_no_frame(&sides[1]);
 }
 
 static void test_a_super_packet_that_waits_arrives_whole(void **state)
@@ -249,9 +346,14 @@ static void test_a_super_packet_that_waits_arrives_whole(void **state)
 	configure(1, "10.0.0.1/32", "");
 	configure(0, "10.0.0.2/32", "");
 	put_frame(&sides[0], &header, packet, len);
-	for (ssize_t n = get_frame(&sides[1], &header); n > 0; n = get_frame(&sides[1], &header))
+	while (n_payload < 5000) {
+		ssize_t n = get_frame(&sides[1], &header);
+
+		assert_true(n > 28);
 		n_payload += (size_t)n - 28;
+	}
 	assert_int_equal(n_payload, 5000);
+	expect_no_frame(&sides[1]);
 }
 
 static void test_a_destination_of_no_peer_is_answered(void **state)
@@ -291,7 +393,7 @@ static void test_answers_are_rate_limited(void **state)
 	(void)state;
 	for (int i = 0; i < 200; i++)
 		put_packet(&sides[0], &made);
-	while (get_frame(&sides[0], &header) > 0)
+	while (get_frame_within(&sides[0], &header, SHORT_MS) > 0)
 		n++;
 	assert_in_range(n, 32, 100);
 }
@@ -307,23 +409,32 @@ static void test_frames_that_make_no_sense_are_counted_and_dropped(void **state)
 	put_frame(&sides[0], &senseless, noise, sizeof(noise));
 	put_frame(&sides[0], &plain, noise, sizeof(noise));
 	put_frame(&sides[0], &plain, noise, 1);
-	assert_non_null(strstr(ask(&sides[0], "adit_stats=1\n\n"), "adit_tun_refused=3\n"));
+	await_stats(&sides[0], "adit_tun_refused=3\n");
+}
+
+static void take_events(const struct side *side)
+{
+	assert_true(has_event(side));
+	while (has_event_within(side, SHORT_MS))
+		continue;
 }
 
 static void test_a_handshake_is_an_event_for_both_supervisors(void **state)
 {
 	const struct made made = {.version = 4, .protocol = IPPROTO_UDP, .payload_len = 10};
+	struct virtio_net_hdr header;
 
 	(void)state;
 	configure(1, "10.0.0.1/32", "");
-	assert_false(has_event(&sides[1]));
+	expect_no_event(&sides[1]);
 	configure(0, "10.0.0.2/32", "adit_handshake=true\n");
-	assert_true(has_event(&sides[0]));
-	assert_true(has_event(&sides[1]));
+	take_events(&sides[0]);
+	take_events(&sides[1]);
 	assert_null(strstr(ask(&sides[0], "adit_stats=1\n\n"), "last_handshake_time_sec=0\n"));
 	put_packet(&sides[0], &made);
+	assert_true(get_frame(&sides[1], &header) > 0);
 	assert_null(strstr(ask(&sides[1], "adit_stats=1\n\n"), "last_handshake_time_sec=0\n"));
-	assert_false(has_event(&sides[0]));
+	expect_no_event(&sides[0]);
 }
 
 static void test_an_icmp_refusal_is_an_event_and_known(void **state)
@@ -338,7 +449,7 @@ static void test_an_icmp_refusal_is_an_event_and_known(void **state)
 	configure(0, "10.0.0.2/32", "adit_handshake=true\n");
 	run();
 	assert_true(has_event(&sides[0]));
-	assert_non_null(strstr(ask(&sides[0], "adit_stats=1\n\n"), "adit_icmp_errno=111\n"));
+	await_stats(&sides[0], "adit_icmp_errno=111\n");
 }
 
 static void test_an_unreachable_endpoint_is_an_event_and_known(void **state)
@@ -421,7 +532,7 @@ static void test_a_device_that_is_down_reads_nothing_until_it_is_up(void **state
 	assert_string_equal(ask(&sides[0], "set=1\nadit_up=false\n\n"), "errno=0\n\n");
 	assert_non_null(strstr(ask(&sides[0], "get=1\n\n"), "listen_port=0\n"));
 	put_packet(&sides[0], &made);
-	assert_int_equal(get_frame(&sides[1], &header), -1);
+	expect_no_frame(&sides[1]);
 	/* an initiation of the same 17 ms were a replay to the other side */
 	(void)poll(NULL, 0, 60);
 	assert_int_equal(udp_open(0, 0, &fresh, &err), 0);
@@ -493,24 +604,30 @@ static void test_the_loop_ends_with_the_supervisor(void **state)
 {
 	(void)state;
 	close_one(&sides[0].uapi);
-	assert_int_equal(worker_turn(sides[0].worker), -ESHUTDOWN);
+	assert_int_equal(end_of_loop(&sides[0]), -ESHUTDOWN);
 }
 
 static void test_the_loop_ends_with_text_that_is_not_the_protocol(void **state)
 {
 	(void)state;
 	assert_int_equal(write(sides[0].uapi, "hello\n", 6), 6);
-	assert_int_equal(worker_turn(sides[0].worker), -ESHUTDOWN);
+	assert_int_equal(end_of_loop(&sides[0]), -ESHUTDOWN);
 }
 
 static void test_the_loop_ends_with_the_device(void **state)
 {
 	(void)state;
 	close_one(&sides[0].tun);
-	assert_int_equal(worker_turn(sides[0].worker), -EBADFD);
+	assert_int_equal(end_of_loop(&sides[0]), -EBADFD);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
+/* A test with workers that run so. */
+#define TEST_BY(name, how)                                                                         \
+	{                                                                                          \
+#name " (" #how ")", name, start, end, (void *)(uintptr_t) & (how)                 \
+	}
+#define TEST(name)                                                                                 \
+	TEST_BY(name, by_turns), TEST_BY(name, by_two_threads), TEST_BY(name, with_helpers)
 
 int main(void)
 {
@@ -530,7 +647,7 @@ int main(void)
 		TEST(test_port_and_mark_are_the_sockets_own),
 		TEST(test_a_device_that_is_down_reads_nothing_until_it_is_up),
 		TEST(test_a_second_up_or_down_changes_nothing),
-		TEST(test_a_slow_supervisor_does_not_stop_the_traffic),
+		TEST_BY(test_a_slow_supervisor_does_not_stop_the_traffic, by_turns),
 		TEST(test_the_loop_ends_with_the_supervisor),
 		TEST(test_the_loop_ends_with_text_that_is_not_the_protocol),
 		TEST(test_the_loop_ends_with_the_device),
