@@ -6,6 +6,7 @@
 static const struct command commands[] = {
 	{"run", "one command behind the tunnel; no root needed", command_run},
 	{"demo", "an internet, a provider and a leak test on this machine alone", command_demo},
+	{"device", "a WireGuard interface for wg(8), in place of wireguard-go", command_device},
 	{NULL, NULL, NULL},
 };
 

@@ -30,10 +30,33 @@ static int unknown(const struct command *table, const char *name)
 	return EXIT_USAGE;
 }
 
+static const struct command *find(const struct command *table, const char *name)
+{
+	for (; table->name; table++)
+		if (strcmp(name, table->name) == 0)
+			return table;
+	return NULL;
+}
+
+/* What the program's own name says; NULL: it is adit, or none of ours. */
+static const struct command *find_by_program(const struct command *table, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+
+	if (strcmp(name, "wireguard-go") == 0)
+		return find(table, "device");
+	return text_starts_with(name, "adit-") ? find(table, name + 5) : NULL;
+}
+
 int command_dispatch(const struct command *table, int argc, char **argv)
 {
+	const struct command *command = argc > 0 ? find_by_program(table, argv[0]) : NULL;
+
 	if (fd_fill_standard() < 0)
 		return EXIT_ADIT;
+	if (command)
+		return command->run(argc, argv);
 	if (argc < 2) {
 		print_usage(table, stderr);
 		return EXIT_USAGE;
@@ -47,8 +70,6 @@ int command_dispatch(const struct command *table, int argc, char **argv)
 		(void)puts("adit " ADIT_VERSION);
 		return EXIT_DONE;
 	}
-	for (const struct command *command = table; command->name; command++)
-		if (strcmp(argv[1], command->name) == 0)
-			return command->run(argc - 1, argv + 1);
-	return unknown(table, argv[1]);
+	command = find(table, argv[1]);
+	return command ? command->run(argc - 1, argv + 1) : unknown(table, argv[1]);
 }

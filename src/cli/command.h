@@ -22,8 +22,12 @@ struct command {
 
 int command_run(int argc, char **argv);
 int command_demo(int argc, char **argv);
+int command_device(int argc, char **argv);
 
-/* Picks the subcommand that argv[1] names, and runs it. */
+/* Picks the subcommand that argv[1] names, and runs it.  A program called by the
+ * name "adit-NAME" is subcommand NAME, and "wireguard-go" is `device`: wg-quick(8)
+ * takes one word for a program.
+ */
 int command_dispatch(const struct command *table, int argc, char **argv);
 
 #endif

@@ -87,10 +87,18 @@ static int get(struct nlsock *sock, struct link_info *ret, struct error *err)
 
 int link_get(struct nlsock *sock, const char *name, struct link_info *ret, struct error *err)
 {
+	return link_get_in(sock, -1, name, ret, err);
+}
+
+int link_get_in(struct nlsock *sock, int32_t nsid, const char *name, struct link_info *ret,
+		struct error *err)
+{
 	struct nlmsghdr *request = nlsock_begin(sock, RTM_GETLINK, 0, sizeof(struct ifinfomsg));
 	int r;
 
 	mnl_attr_put_strz(request, IFLA_IFNAME, name);
+	if (nsid >= 0)
+		mnl_attr_put_u32(request, IFLA_TARGET_NETNSID, (uint32_t)nsid);
 	r = get(sock, ret, err);
 	if (r < 0)
 		(void)error_wrap(err, "cannot read link '%s'", name);

@@ -39,6 +39,11 @@ struct link_new {
 
 /* -ENODEV: no link of that name, here and below. */
 int link_get(struct nlsock *sock, const char *name, struct link_info *ret, struct error *err);
+/* Of another network namespace, by the number that nsid.h gives; it needs
+ * CAP_NET_ADMIN over that.  -1: ours.
+ */
+int link_get_in(struct nlsock *sock, int32_t nsid, const char *name, struct link_info *ret,
+		struct error *err);
 int link_get_index(struct nlsock *sock, uint32_t index, struct link_info *ret, struct error *err);
 int link_change(struct nlsock *sock, const char *name, const struct link_change *change,
 		struct error *err);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -48,6 +49,47 @@ int tun_attach(int fd, const char *name, struct error *err)
 	memcpy(request.ifr_name, name, len + 1);
 	if (ioctl(fd, TUNSETIFF, &request) < 0)
 		return error_errno(err, errno, "cannot create link '%s'", name);
+	return 0;
+}
+
+static_assert((int)TUN_NAME_LEN == IFNAMSIZ, "linux/if.h");
+
+/* syscalls: ioctl(TUNSETIFF) */
+int tun_attach_any(int fd, const char *name, char ret[TUN_NAME_LEN], struct error *err)
+{
+	struct ifreq request = {.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR)};
+	size_t len = strlen(name);
+
+	if (len == 0 || len >= sizeof(request.ifr_name) || strchr(name, '/'))
+		return error_set(err, EINVAL,
+				 "'%s' is not the name of a link: 1 to 15 characters, no '/'",
+				 name);
+	memcpy(request.ifr_name, name, len + 1);
+	if (ioctl(fd, TUNSETIFF, &request) < 0)
+		return error_errno(err, errno, "cannot create link '%s'", name);
+	memcpy(ret, request.ifr_name, TUN_NAME_LEN);
+	return 0;
+}
+
+/* syscalls: ioctl(TUNGETIFF) */
+int tun_name(int fd, char ret[TUN_NAME_LEN])
+{
+	struct ifreq request = {0};
+
+	if (ioctl(fd, TUNGETIFF, &request) < 0)
+		return errno == ENOTTY ? -EINVAL : -errno;
+	memcpy(ret, request.ifr_name, TUN_NAME_LEN);
+	return 0;
+}
+
+/* The kernel makes it close-on-exec.  syscalls: ioctl(TUNGETDEVNETNS) */
+int tun_netns(int fd, int *ret_netns)
+{
+	int netns = ioctl(fd, TUNGETDEVNETNS);
+
+	if (netns < 0)
+		return -errno;
+	*ret_netns = netns;
 	return 0;
 }
 

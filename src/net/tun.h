@@ -27,4 +27,20 @@ int tun_create(const char *name, int *ret_fd, struct error *err);
 int tun_open(int *ret_fd, struct error *err);
 int tun_attach(int fd, const char *name, struct error *err);
 
+enum { TUN_NAME_LEN = 16 }; /* IFNAMSIZ: final NUL included */
+
+/* As other programs make their devices: `name` may have a %d in it, for the first
+ * number that is free, and may be a device that is there, persistent and used
+ * by nobody.  Its name in the end goes to ret.
+ */
+int tun_attach_any(int fd, const char *name, char ret[TUN_NAME_LEN], struct error *err);
+/* Now, which may be another than at first.  -EBADFD: the device is gone; -EINVAL:
+ * no TUN's descriptor.
+ */
+int tun_name(int fd, char ret[TUN_NAME_LEN]);
+/* The network namespace that the device is in now.  -EBADFD; -EPERM: it needs
+ * CAP_NET_ADMIN over that.
+ */
+int tun_netns(int fd, int *ret_netns);
+
 #endif
