@@ -174,11 +174,14 @@ static const int allowed[] = {
 #endif
 };
 
-/* Refused, and not fatal: what libraries try and can do without. */
+/* Refused, and not fatal: what libraries try and can do without.  What one
+ * architecture calls access(2) is faccessat(2) on another.
+ */
 static const int refused[] = {
-	SCMP_SYS(open),	 SCMP_SYS(openat),     SCMP_SYS(access),     SCMP_SYS(stat),
-	SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(readlink),   SCMP_SYS(socket),
-	SCMP_SYS(fcntl), SCMP_SYS(ioctl),      SCMP_SYS(setsockopt), SCMP_SYS(getuid),
+	SCMP_SYS(open),	      SCMP_SYS(openat),	    SCMP_SYS(access),	  SCMP_SYS(faccessat),
+	SCMP_SYS(stat),	      SCMP_SYS(fstat),	    SCMP_SYS(newfstatat), SCMP_SYS(statx),
+	SCMP_SYS(readlink),   SCMP_SYS(readlinkat), SCMP_SYS(socket),	  SCMP_SYS(fcntl),
+	SCMP_SYS(setsockopt), SCMP_SYS(ioctl),	    SCMP_SYS(getuid),
 };
 
 static int add_calls(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t n_calls)

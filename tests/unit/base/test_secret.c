@@ -5,6 +5,8 @@
  */
 #include "cmocka_all.h"
 
+#include "emulated.h"
+
 #include "base/secret.h"
 
 #include <stdio.h>
@@ -75,7 +77,7 @@ static void test_freed_secret_was_wiped_before_its_pages_went_back(void **state)
 	before = unmapped.n_calls;
 	secret_free(secret);
 	assert_int_equal(unmapped.n_calls, before + 1);
-	assert_in_range(unmapped.len, 5000, 3 * 4096);
+	assert_in_range(unmapped.len, 5000, 5000 + (size_t)sysconf(_SC_PAGESIZE));
 	assert_int_equal(unmapped.n_nonzero, 0);
 }
 
@@ -90,6 +92,7 @@ static void test_child_reads_zeroes_where_the_secret_was(void **state)
 
 	(void)state;
 	assert_non_null(secret);
+	skip_if_emulated("MADV_WIPEONFORK");
 	memcpy(secret, key, 32);
 	assert_int_equal(run_in_child(reads_zero, secret), 0);
 	assert_memory_equal(secret, key, 32);
@@ -143,6 +146,7 @@ static void test_secret_is_kept_from_core_files_and_swap(void **state)
 
 	(void)state;
 	assert_non_null(secret);
+	skip_if_emulated("MADV_DONTDUMP");
 	read_flags(secret, flags, sizeof(flags));
 	assert_non_null(strstr(flags, " dd"));
 	assert_non_null(strstr(flags, " wf"));

@@ -1,6 +1,8 @@
 /* Mirrors src/confine/mounts.c */
 #include "cmocka_all.h"
 
+#include "emulated.h"
+
 #include "base/error.h"
 #include "confine/mounts.h"
 
@@ -89,8 +91,9 @@ static void test_our_own_mounts_are_read_and_seen(void **state)
 	assert_true(list.n_entries > 0);
 	for (size_t i = 0; i < list.n_entries; i++)
 		n_seen += mounts_is_visible(&list.entry[i]);
-	assert_true(n_seen > 0);
 	mounts_free(&list);
+	skip_if_emulated("STATX_MNT_ID");
+	assert_true(n_seen > 0);
 }
 
 static void test_a_mount_under_another_is_not_seen(void **state)

@@ -1,6 +1,8 @@
 /* Mirrors src/confine/namespaces.c */
 #include "cmocka_all.h"
 
+#include "emulated.h"
+
 #include "base/error.h"
 #include "base/fd.h"
 #include "confine/namespaces.h"
@@ -89,6 +91,7 @@ static void test_root_maps_every_id_to_itself(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		skip();
+	skip_if_emulated("clone(2) into a namespace");
 	assert_int_equal(pipe(gate), 0);
 	pid = namespaces_fork(CLONE_NEWUSER);
 	if (pid == 0) {
@@ -168,6 +171,7 @@ static void test_those_of_another_are_joined(void **state)
 	int ns[CONFINE_NAMESPACES] = {0, -1, -1, -1, -1};
 
 	(void)state;
+	skip_if_emulated("clone(2) into a namespace");
 	IN_CHILD(0, join_those_of_another);
 	assert_true(namespaces_join(ns, &err) < 0);
 	assert_non_null(strstr(err.what, "(user)"));

@@ -1,6 +1,8 @@
 /* Mirrors src/dataplane/udp.c */
 #include "cmocka_all.h"
 
+#include "emulated.h"
+
 #include "base/error.h"
 #include "dataplane/udp.h"
 
@@ -67,6 +69,7 @@ static void test_a_mark_is_set_where_we_may(void **state)
 	struct error err;
 
 	(void)state;
+	skip_if_emulated("SO_MARK");
 	assert_int_equal(udp_open(0, 0x1234, &sockets, &err), 0);
 	assert_int_equal(udp_mark(&sockets), sockets.is_mark_refused ? 0 : 0x1234);
 	assert_int_equal(udp_set_mark(&sockets, 7), 0);
@@ -91,10 +94,12 @@ static int open_without_privilege(void)
 
 static void test_a_mark_without_privilege_is_a_warning_and_no_failure(void **state)
 {
-	pid_t child = fork();
+	pid_t child;
 	int status;
 
 	(void)state;
+	skip_if_emulated("SO_MARK");
+	child = fork();
 	if (child == 0)
 		_exit(open_without_privilege());
 	assert_int_equal(waitpid(child, &status, 0), child);

@@ -1,6 +1,7 @@
 /* Mirrors src/net/netns.c */
 #include "cmocka_all.h"
 
+#include "emulated.h"
 #include "namespace.h"
 
 #include "base/error.h"
@@ -24,6 +25,7 @@ static void test_our_own_namespace_by_path_and_by_process(void **state)
 	int by_pid = -1;
 
 	(void)state;
+	skip_if_emulated("NS_GET_NSTYPE");
 	assert_int_equal(netns_open_process(0, &own, NULL), 0);
 	assert_int_equal(netns_open_process(getpid(), &by_pid, NULL), 0);
 	assert_true(netns_is_same(own, by_pid));
