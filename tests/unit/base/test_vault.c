@@ -1,6 +1,8 @@
 /* Mirrors src/base/vault.c */
 #include "cmocka_all.h"
 
+#include "emulated.h"
+
 #include "base/vault.h"
 
 #include "base/secret.h"
@@ -151,6 +153,7 @@ static void test_child_has_none_of_its_parents_cells_and_may_use_the_vault(void 
 	int status;
 	pid_t child;
 
+	skip_if_emulated("MADV_WIPEONFORK");
 	memset(cell, 7, 32);
 	child = fork();
 	assert_true(child >= 0);

@@ -265,7 +265,7 @@ static void talk_for_an_hour(struct pair *pair)
 	pair_advance_ns(pair, instant_since(end, pair->now));
 }
 
-/* qemu-user takes ten times as long: a part stands for the whole there. */
+/* Under qemu-user, which is slow, a part stands for the whole: here and below. */
 static unsigned int hours_of_a_day(void)
 {
 	return is_emulated() ? 4 : 24;
@@ -382,7 +382,10 @@ static void test_a_run_can_be_repeated(void **state)
 
 /* ---- many peers ---- */
 
-enum { MANY = 10000 };
+static unsigned int many(void)
+{
+	return is_emulated() ? 1000 : 10000;
+}
 
 static struct wg_peer *add_one_of_many(struct pair *pair, uint32_t number)
 {
@@ -407,13 +410,13 @@ static uint64_t seal_to_each(struct pair *pair)
 	struct wg_seal seal;
 
 	pair_write_packet(ALICE, 0, packet, sizeof(packet));
-	for (uint32_t i = 0; i < MANY; i++) {
-		be32_store(packet + 16, UINT32_C(0x0a800000) + i * 7919 % MANY);
+	for (uint32_t i = 0; i < many(); i++) {
+		be32_store(packet + 16, UINT32_C(0x0a800000) + i * 7919 % many());
 		assert_int_equal(wg_seal_begin(pair->side[ALICE].device, pair->now, packet,
 					       sizeof(packet), 1, &seal),
 				 -EAGAIN);
 	}
-	return instant_since(clock_now(), start) / MANY;
+	return instant_since(clock_now(), start) / many();
 }
 
 static void test_ten_thousand_peers_are_light_and_quickly_found(void **state)
@@ -429,29 +432,29 @@ static void test_ten_thousand_peers_are_light_and_quickly_found(void **state)
 	uint64_t tick_ns;
 	struct instant start;
 
-	for (uint32_t i = 0; i < MANY; i++)
+	for (uint32_t i = 0; i < many(); i++)
 		(void)add_one_of_many(pair, i);
-	each = (mallinfo2().uordblks + device->vault.size - before) / MANY;
+	each = (mallinfo2().uordblks + device->vault.size - before) / many();
 	lookup_ns = seal_to_each(pair); /* each asks for a handshake */
 	while (wg_next_output(device, pair->now, &output))
 		n_initiations++;
-	assert_int_equal(n_initiations, MANY);
+	assert_int_equal(n_initiations, many());
 	pair->now = instant_add(pair->now, 6 * NS_PER_S);
 	start = clock_now();
 	wg_tick(device, pair->now);
-	tick_ns = instant_since(clock_now(), start) / MANY;
-	print_message("10,000 peers: %zu bytes each without sessions, %zu a session, %u ns a "
+	tick_ns = instant_since(clock_now(), start) / many();
+	print_message("%u peers: %zu bytes each without sessions, %zu a session, %u ns a "
 		      "lookup, %u ns a timer\n",
-		      each, sizeof(struct wg_keypair), (unsigned int)lookup_ns,
+		      many(), each, sizeof(struct wg_keypair), (unsigned int)lookup_ns,
 		      (unsigned int)tick_ns);
 	assert_true(each < 2048);
 	assert_true(sizeof(struct wg_keypair) < 1536);
-	assert_true(lookup_ns < 20000);
-	assert_true(tick_ns < 20000);
+	assert_true(is_emulated() || lookup_ns < 20000);
+	assert_true(is_emulated() || tick_ns < 20000);
 	n_initiations = 0;
 	while (wg_next_output(device, pair->now, &output))
 		n_initiations++;
-	assert_int_equal(n_initiations, MANY);
+	assert_int_equal(n_initiations, many());
 }
 
 #define PAIR_TEST(name)	     cmocka_unit_test_setup_teardown(name, pair_start, pair_stop)
