@@ -7,157 +7,67 @@
  * Numbers modulo 2^130 - 5 are five limbs of 26 bits, since products are of 32
  * bits by 32.
  */
-#include "wireguard/aead_lane.h"
-
 #ifdef __x86_64__
 
 #include <immintrin.h>
-#include <string.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #define TARGET __attribute__((target("avx2,bmi2")))
-
-/* Arrays of vectors stay in registers only where every index is a constant. */
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-#define VECTOR static inline __attribute__((always_inline)) TARGET
+#include "wireguard/aead_lane.h"
 
 enum { HALVES = 2, HALF_LANES = 4 };
 
-/* Columns worked on at once, so that what is needed fits 16 registers. */
-enum { PAIR = 2 };
-
 /* ---- ChaCha20, a block in each lane ---- */
 
-/* Four words of the state, each of eight blocks. */
-struct row {
-	__m256i at[4];
-};
+typedef __m256i vector;
+enum { ROW_STEP = 2 };
 
-struct chacha {
-	uint32_t word[12]; /* of the state: constant and key */
-	__m256i counter;   /* of blocks */
-	__m256i nonce[2];  /* the packet's counter: low and high half */
-};
+VECTOR __m256i vector_set(uint32_t word)
+{
+	return _mm256_set1_epi32((int)word);
+}
+
+VECTOR __m256i vector_add(__m256i a, __m256i b)
+{
+	return _mm256_add_epi32(a, b);
+}
+
+VECTOR __m256i vector_xor(__m256i a, __m256i b)
+{
+	return _mm256_xor_si256(a, b);
+}
+
+/* By whole bytes is one instruction. */
+VECTOR __m256i vector_rotate(__m256i v, int bits)
+{
+	if (bits == 16)
+		return _mm256_shuffle_epi8(
+			v, _mm256_set_epi64x(0x0d0c0f0e09080b0a, 0x0504070601000302,
+					     0x0d0c0f0e09080b0a, 0x0504070601000302));
+	if (bits == 8)
+		return _mm256_shuffle_epi8(
+			v, _mm256_set_epi64x(0x0e0d0c0f0a09080b, 0x0605040702010003,
+					     0x0e0d0c0f0a09080b, 0x0605040702010003));
+	return _mm256_or_si256(_mm256_slli_epi32(v, bits), _mm256_srli_epi32(v, 32 - bits));
+}
+
+VECTOR __m256i vector_zip_32(__m256i a, __m256i b, bool is_high)
+{
+	return is_high ? _mm256_unpackhi_epi32(a, b) : _mm256_unpacklo_epi32(a, b);
+}
+
+VECTOR __m256i vector_zip_64(__m256i a, __m256i b, bool is_high)
+{
+	return is_high ? _mm256_unpackhi_epi64(a, b) : _mm256_unpacklo_epi64(a, b);
+}
+
+#include "wireguard/aead_rows.h"
 
 /* 64 bytes of key stream. */
 struct block {
 	__m256i half[2];
 };
-
-VECTOR void add_rows(struct row *a, const struct row *b, size_t first)
-{
-	UNROLL
-	for (size_t i = first; i < first + PAIR; i++)
-		a->at[i] = _mm256_add_epi32(a->at[i], b->at[i]);
-}
-
-VECTOR void xor_rows(struct row *a, const struct row *b, size_t first)
-{
-	UNROLL
-	for (size_t i = first; i < first + PAIR; i++)
-		a->at[i] = _mm256_xor_si256(a->at[i], b->at[i]);
-}
-
-VECTOR void rotate_row_16(struct row *row, size_t first)
-{
-	const __m256i order = _mm256_set_epi64x(0x0d0c0f0e09080b0a, 0x0504070601000302,
-						0x0d0c0f0e09080b0a, 0x0504070601000302);
-
-	UNROLL
-	for (size_t i = first; i < first + PAIR; i++)
-		row->at[i] = _mm256_shuffle_epi8(row->at[i], order);
-}
-
-VECTOR void rotate_row_8(struct row *row, size_t first)
-{
-	const __m256i order = _mm256_set_epi64x(0x0e0d0c0f0a09080b, 0x0605040702010003,
-						0x0e0d0c0f0a09080b, 0x0605040702010003);
-
-	UNROLL
-	for (size_t i = first; i < first + PAIR; i++)
-		row->at[i] = _mm256_shuffle_epi8(row->at[i], order);
-}
-
-VECTOR void rotate_row(struct row *row, size_t first, int bits)
-{
-	UNROLL
-	for (size_t i = first; i < first + PAIR; i++)
-		row->at[i] = _mm256_or_si256(_mm256_slli_epi32(row->at[i], bits),
-					     _mm256_srli_epi32(row->at[i], 32 - bits));
-}
-
-/* RFC 8439 section 2.1 */
-VECTOR void quarter_rounds_of_pair(struct row *a, struct row *b, struct row *c, struct row *d,
-				   size_t k)
-{
-	add_rows(a, b, k);
-	xor_rows(d, a, k);
-	rotate_row_16(d, k);
-	add_rows(c, d, k);
-	xor_rows(b, c, k);
-	rotate_row(b, k, 12);
-	add_rows(a, b, k);
-	xor_rows(d, a, k);
-	rotate_row_8(d, k);
-	add_rows(c, d, k);
-	xor_rows(b, c, k);
-	rotate_row(b, k, 7);
-}
-
-VECTOR void quarter_rounds(struct row *a, struct row *b, struct row *c, struct row *d)
-{
-	UNROLL
-	for (size_t k = 0; k < 4; k += PAIR)
-		quarter_rounds_of_pair(a, b, c, d, k);
-}
-
-/* Makes columns of diagonals (and back, with 3 for 1): names move, not values. */
-VECTOR struct row turn(const struct row *row, int by)
-{
-	return (struct row){{row->at[by % 4], row->at[(by + 1) % 4], row->at[(by + 2) % 4],
-			     row->at[(by + 3) % 4]}};
-}
-
-VECTOR void double_round(struct row v[4])
-{
-	quarter_rounds(&v[0], &v[1], &v[2], &v[3]);
-	v[1] = turn(&v[1], 1);
-	v[2] = turn(&v[2], 2);
-	v[3] = turn(&v[3], 3);
-	quarter_rounds(&v[0], &v[1], &v[2], &v[3]);
-	v[1] = turn(&v[1], 3);
-	v[2] = turn(&v[2], 2);
-	v[3] = turn(&v[3], 1);
-}
-
-VECTOR void begin_rounds(const struct chacha *chacha, struct row v[4])
-{
-	UNROLL
-	for (size_t i = 0; i < 3; i++)
-		v[i] = (struct row){{_mm256_set1_epi32((int)chacha->word[4 * i]),
-				     _mm256_set1_epi32((int)chacha->word[4 * i + 1]),
-				     _mm256_set1_epi32((int)chacha->word[4 * i + 2]),
-				     _mm256_set1_epi32((int)chacha->word[4 * i + 3])}};
-	v[3] = (struct row){
-		{chacha->counter, _mm256_setzero_si256(), chacha->nonce[0], chacha->nonce[1]}};
-}
-
-/* at[j] becomes the row's words of lanes j and 4 + j. */
-VECTOR void transpose_words(struct row *row)
-{
-	__m256i a = _mm256_unpacklo_epi32(row->at[0], row->at[1]);
-	__m256i b = _mm256_unpackhi_epi32(row->at[0], row->at[1]);
-	__m256i c = _mm256_unpacklo_epi32(row->at[2], row->at[3]);
-	__m256i d = _mm256_unpackhi_epi32(row->at[2], row->at[3]);
-
-	row->at[0] = _mm256_unpacklo_epi64(a, c);
-	row->at[1] = _mm256_unpackhi_epi64(a, c);
-	row->at[2] = _mm256_unpacklo_epi64(b, d);
-	row->at[3] = _mm256_unpackhi_epi64(b, d);
-}
 
 VECTOR void end_rounds(const struct chacha *chacha, struct row v[4],
 		       struct block stream[AEAD_LANES])
@@ -168,7 +78,7 @@ VECTOR void end_rounds(const struct chacha *chacha, struct row v[4],
 	UNROLL
 	for (size_t i = 0; i < 4; i++) {
 		add_rows(&v[i], &begun[i], 0);
-		add_rows(&v[i], &begun[i], PAIR);
+		add_rows(&v[i], &begun[i], ROW_STEP);
 		transpose_words(&v[i]);
 	}
 	UNROLL
@@ -439,15 +349,7 @@ VECTOR void apply_chunk(struct group *group, const struct block stream[AEAD_LANE
 VECTOR void begin_chacha(struct chacha *chacha, const struct crypto_key *key,
 			 const struct aead_packet *packet)
 {
-	uint32_t low[AEAD_LANES], high[AEAD_LANES];
-
-	lane_state(key, chacha->word);
-	for (size_t i = 0; i < AEAD_LANES; i++) {
-		low[i] = (uint32_t)packet[i].counter;
-		high[i] = (uint32_t)(packet[i].counter >> 32);
-	}
-	chacha->nonce[0] = load((const uint8_t *)low);
-	chacha->nonce[1] = load((const uint8_t *)high);
+	begin_nonces(chacha, key, packet);
 	chacha->counter = _mm256_setzero_si256();
 }
 
@@ -459,6 +361,7 @@ VECTOR void begin_poly(struct group *group, const struct block stream[AEAD_LANES
 		__m256i half[4] = {at[0].half[0], at[1].half[0], at[2].half[0], at[3].half[0]};
 
 		transpose_blocks(half);
+		LANE_POLY_KEYS(half, HALF_LANES);
 		set_r(&group->poly[i], half[0], half[1]);
 		group->s[i][0] = half[2];
 		group->s[i][1] = half[3];

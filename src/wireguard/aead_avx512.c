@@ -17,121 +17,62 @@
  * Numbers modulo 2^130 - 5 are three limbs of 44, 44 and 42 bits.  2^132 is
  * 4 * 5 = 20, whence the factor 20.
  */
-#include "wireguard/aead_lane.h"
-
 #ifdef __x86_64__
 
 #include <immintrin.h>
-#include <string.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #define TARGET                                                                                     \
 	__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512ifma,avx512vbmi2,bmi2")))
-
-/* Arrays of vectors stay in registers only where every index is a constant. */
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-#define VECTOR static inline __attribute__((always_inline)) TARGET
+#include "wireguard/aead_lane.h"
 
 /* ---- ChaCha20, a block in each lane ---- */
 
-/* Four words of the state, each of sixteen blocks. */
-struct row {
-	__m512i at[4];
-};
+typedef __m512i vector;
+enum { ROW_STEP = 4 };
 
-struct chacha {
-	uint32_t word[12]; /* of the state: constant and key */
-	__m512i counter;   /* of blocks */
-	__m512i nonce[2];  /* the packet's counter: low and high half */
-};
-
-VECTOR void add_rows(struct row *a, const struct row *b)
+VECTOR __m512i vector_set(uint32_t word)
 {
-	a->at[0] = _mm512_add_epi32(a->at[0], b->at[0]);
-	a->at[1] = _mm512_add_epi32(a->at[1], b->at[1]);
-	a->at[2] = _mm512_add_epi32(a->at[2], b->at[2]);
-	a->at[3] = _mm512_add_epi32(a->at[3], b->at[3]);
+	return _mm512_set1_epi32((int)word);
 }
 
-VECTOR void xor_rows(struct row *a, const struct row *b)
+VECTOR __m512i vector_add(__m512i a, __m512i b)
 {
-	a->at[0] = _mm512_xor_si512(a->at[0], b->at[0]);
-	a->at[1] = _mm512_xor_si512(a->at[1], b->at[1]);
-	a->at[2] = _mm512_xor_si512(a->at[2], b->at[2]);
-	a->at[3] = _mm512_xor_si512(a->at[3], b->at[3]);
+	return _mm512_add_epi32(a, b);
+}
+
+VECTOR __m512i vector_xor(__m512i a, __m512i b)
+{
+	return _mm512_xor_si512(a, b);
 }
 
 /* The intrinsic wants a literal. */
-#define ROTATE_ROW(row, bits)                                                                      \
-	((row)->at[0] = _mm512_rol_epi32((row)->at[0], bits),                                      \
-	 (row)->at[1] = _mm512_rol_epi32((row)->at[1], bits),                                      \
-	 (row)->at[2] = _mm512_rol_epi32((row)->at[2], bits),                                      \
-	 (row)->at[3] = _mm512_rol_epi32((row)->at[3], bits))
-
-/* RFC 8439 section 2.1, on four columns */
-VECTOR void quarter_rounds(struct row *a, struct row *b, struct row *c, struct row *d)
+VECTOR __m512i vector_rotate(__m512i v, int bits)
 {
-	add_rows(a, b);
-	xor_rows(d, a);
-	ROTATE_ROW(d, 16);
-	add_rows(c, d);
-	xor_rows(b, c);
-	ROTATE_ROW(b, 12);
-	add_rows(a, b);
-	xor_rows(d, a);
-	ROTATE_ROW(d, 8);
-	add_rows(c, d);
-	xor_rows(b, c);
-	ROTATE_ROW(b, 7);
+	switch (bits) {
+	case 16:
+		return _mm512_rol_epi32(v, 16);
+	case 12:
+		return _mm512_rol_epi32(v, 12);
+	case 8:
+		return _mm512_rol_epi32(v, 8);
+	default:
+		return _mm512_rol_epi32(v, 7);
+	}
 }
 
-/* Makes columns of diagonals (and back, with 3 for 1): names move, not values. */
-VECTOR struct row turn(const struct row *row, int by)
+VECTOR __m512i vector_zip_32(__m512i a, __m512i b, bool is_high)
 {
-	return (struct row){{row->at[by % 4], row->at[(by + 1) % 4], row->at[(by + 2) % 4],
-			     row->at[(by + 3) % 4]}};
+	return is_high ? _mm512_unpackhi_epi32(a, b) : _mm512_unpacklo_epi32(a, b);
 }
 
-VECTOR void double_round(struct row v[4])
+VECTOR __m512i vector_zip_64(__m512i a, __m512i b, bool is_high)
 {
-	quarter_rounds(&v[0], &v[1], &v[2], &v[3]);
-	v[1] = turn(&v[1], 1);
-	v[2] = turn(&v[2], 2);
-	v[3] = turn(&v[3], 3);
-	quarter_rounds(&v[0], &v[1], &v[2], &v[3]);
-	v[1] = turn(&v[1], 3);
-	v[2] = turn(&v[2], 2);
-	v[3] = turn(&v[3], 1);
+	return is_high ? _mm512_unpackhi_epi64(a, b) : _mm512_unpacklo_epi64(a, b);
 }
 
-VECTOR void begin_rounds(const struct chacha *chacha, struct row v[4])
-{
-	UNROLL
-	for (size_t i = 0; i < 3; i++)
-		v[i] = (struct row){{_mm512_set1_epi32((int)chacha->word[4 * i]),
-				     _mm512_set1_epi32((int)chacha->word[4 * i + 1]),
-				     _mm512_set1_epi32((int)chacha->word[4 * i + 2]),
-				     _mm512_set1_epi32((int)chacha->word[4 * i + 3])}};
-	v[3] = (struct row){
-		{chacha->counter, _mm512_setzero_si512(), chacha->nonce[0], chacha->nonce[1]}};
-}
-
-/* at[j] becomes the row's words of lanes j, 4 + j, 8 + j, 12 + j. */
-VECTOR void transpose_words(struct row *row)
-{
-	__m512i a = _mm512_unpacklo_epi32(row->at[0], row->at[1]);
-	__m512i b = _mm512_unpackhi_epi32(row->at[0], row->at[1]);
-	__m512i c = _mm512_unpacklo_epi32(row->at[2], row->at[3]);
-	__m512i d = _mm512_unpackhi_epi32(row->at[2], row->at[3]);
-
-	row->at[0] = _mm512_unpacklo_epi64(a, c);
-	row->at[1] = _mm512_unpackhi_epi64(a, c);
-	row->at[2] = _mm512_unpacklo_epi64(b, d);
-	row->at[3] = _mm512_unpackhi_epi64(b, d);
-}
+#include "wireguard/aead_rows.h"
 
 /* A matrix of 4 by 4 pieces of 128 bits, transposed. */
 VECTOR struct row transpose_pieces(__m512i v0, __m512i v1, __m512i v2, __m512i v3)
@@ -153,7 +94,7 @@ VECTOR void end_rounds(const struct chacha *chacha, struct row v[4], struct row 
 	begin_rounds(chacha, begun);
 	UNROLL
 	for (size_t i = 0; i < 4; i++) {
-		add_rows(&v[i], &begun[i]);
+		add_rows(&v[i], &begun[i], 0);
 		transpose_words(&v[i]);
 	}
 	UNROLL
@@ -450,9 +391,13 @@ VECTOR __m512i load_end(const struct lane *lane, size_t offset)
 
 	if (offset < lane->len)
 		bytes = _mm512_maskz_loadu_epi8(lane_mask(lane->len - offset), lane->out + offset);
-	if (at >= offset && at < offset + 64)
-		bytes = _mm512_mask_set1_epi64(bytes, (__mmask8)(1U << ((at - offset) / 8 + 1)),
-					       (int64_t)lane->len);
+	if (at >= offset && at < offset + 64) {
+		__mmask8 half = (__mmask8)(1U << (at - offset) / 8);
+
+		bytes = _mm512_mask_set1_epi64(bytes, half, (int64_t)LANE_AAD_LEN);
+		bytes = _mm512_mask_set1_epi64(bytes, (__mmask8)(half << 1),
+					       (int64_t)(lane->len - LANE_AAD_PADDED));
+	}
 	return bytes;
 }
 
@@ -549,6 +494,7 @@ VECTOR void begin_poly(struct group *group, const struct row stream[2])
 	for (size_t i = 0; i < AEAD_LANES; i++)
 		at[i] = stream[i / 4].at[i % 4];
 	transpose_blocks(at);
+	LANE_POLY_KEYS(at, AEAD_LANES);
 	set_r(&group->poly, at[0], at[1]);
 	group->has_powers = false;
 	group->s[0] = at[2];
@@ -558,16 +504,7 @@ VECTOR void begin_poly(struct group *group, const struct row stream[2])
 VECTOR void begin_chacha(struct chacha *chacha, const struct crypto_key *key,
 			 const struct aead_packet *packet)
 {
-	uint32_t low[16], high[16];
-
-	lane_state(key, chacha->word);
-	UNROLL
-	for (size_t i = 0; i < 16; i++) {
-		low[i] = (uint32_t)packet[i % AEAD_LANES].counter;
-		high[i] = (uint32_t)(packet[i % AEAD_LANES].counter >> 32);
-	}
-	chacha->nonce[0] = _mm512_loadu_si512(low);
-	chacha->nonce[1] = _mm512_loadu_si512(high);
+	begin_nonces(chacha, key, packet);
 	chacha->counter = _mm512_mask_set1_epi32(_mm512_setzero_si512(), 0xff00, 1);
 }
 
@@ -698,7 +635,7 @@ VECTOR void make_blocks_of(struct one *one, size_t n, struct row stream[4])
 	begin_rounds_across(one, begun);
 	UNROLL
 	for (size_t i = 0; i < 4; i++)
-		add_rows(&v[i], &begun[i]);
+		add_rows(&v[i], &begun[i], 0);
 	UNROLL
 	for (size_t k = 0; k < n; k++) {
 		stream[k] = transpose_pieces(v[0].at[k], v[1].at[k], v[2].at[k], v[3].at[k]);
@@ -860,9 +797,10 @@ VECTOR void begin_one(struct one *one, const struct crypto_key *key,
 	for (size_t i = 0; i < 3; i++)
 		one->state.at[i] = _mm512_broadcast_i32x4(
 			_mm_loadu_si128((const __m128i *)(const void *)(word + 4 * i)));
-	one->state.at[3] = _mm512_add_epi32(
-		_mm512_set4_epi32((int)(packet->counter >> 32), (int)packet->counter, 0, 0),
-		_mm512_setr_epi32(0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0));
+	one->state.at[3] =
+		_mm512_add_epi32(_mm512_set4_epi32((int)(packet->counter >> 32),
+						   (int)packet->counter, (int)LANE_NONCE_HEAD, 0),
+				 _mm512_setr_epi32(0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0));
 	one->n_applied = 0;
 }
 
@@ -878,6 +816,7 @@ __attribute__((noinline)) TARGET static void run_packet(const struct crypto_key 
 	begin_one(&one, key, packet);
 	make_blocks(&one, n_left, stream);
 	_mm512_storeu_si512(first, stream[0].at[0]);
+	LANE_POLY_KEYS(first, 1);
 	set_powers(&one, first[0], first[1]);
 	one.s[0] = first[2];
 	one.s[1] = first[3];

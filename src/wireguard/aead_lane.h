@@ -11,6 +11,26 @@
 
 #include <string.h>
 
+/* Arrays of vectors stay in registers only where every index is a constant. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+/* TARGET is the kernel's: what it is compiled for. */
+#define VECTOR static inline __attribute__((always_inline)) TARGET
+
+/* What is the same in all of WireGuard's packets.  Tests compile the kernels again
+ * with other values, since published vectors have them.
+ */
+#ifndef LANE_NONCE_HEAD
+#define LANE_NONCE_HEAD 0 /* the first word of the nonce */
+#define LANE_AAD_LEN	0 /* bytes of associated data, as the block of lengths says */
+#define LANE_AAD_PADDED 0 /* bytes that come of it, at the packet's beginning */
+/* Poly1305's keys, r and s, of n packets: four numbers of 64 bits of each */
+#define LANE_POLY_KEYS(at, n) ((void)(at))
+#endif
+
 struct lane {
 	const uint8_t *body;
 	uint8_t *out;
@@ -72,8 +92,15 @@ static inline void lane_state(const struct crypto_key *key, uint32_t ret[12])
 		ret[4 + i] = le32_load(key->byte + 4 * i);
 }
 
+/* RFC 8439 section 2.8 */
+static inline void lane_store_lengths(const struct lane *lane, uint8_t ret[16])
+{
+	le64_store(ret, LANE_AAD_LEN);
+	le64_store(ret + 8, lane->len - LANE_AAD_PADDED);
+}
+
 /* What Poly1305 takes at `offset`, zeroes after it: up to 64 bytes of the sealed
- * packet, and the block of lengths (RFC 8439 section 2.8; no associated data).
+ * packet, and the block of lengths.
  */
 static inline void lane_copy_end(const struct lane *lane, size_t offset, uint8_t ret[64])
 {
@@ -83,7 +110,7 @@ static inline void lane_copy_end(const struct lane *lane, size_t offset, uint8_t
 	if (offset < lane->len)
 		memcpy(ret, lane->out + offset, lane->len - offset < 64 ? lane->len - offset : 64);
 	if (lengths >= offset && lengths < offset + 64)
-		le64_store(ret + (lengths - offset) + 8, lane->len);
+		lane_store_lengths(lane, ret + (lengths - offset));
 }
 
 /* A group walks in step, a chunk of 64 bytes of every packet at a time. */
