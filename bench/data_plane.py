@@ -172,6 +172,7 @@ def measure_idle(program, seconds):
 
 
 def run(args):
+    measures.Tunnel.nice = args.nice
     chosen = {n: p for n, p in programs().items() if not args.only or args.only in n}
     results = {"facts": facts(args), "rounds": {name: [] for name in chosen}}
     for number in range(args.rounds):
@@ -207,6 +208,9 @@ def parse():
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=int)
     parser.add_argument("--only", help="programs whose names hold this")
+    parser.add_argument("--nice", type=int, default=0,
+                        help="-18: before what else this machine does, where sessions are groups "
+                             "to its scheduler")
     parser.add_argument("--out", type=Path, help="folder for data-plane.svg")
     parser.add_argument("--results", type=Path, default=ROOT / ".cache/data-plane.json")
     parser.add_argument("--redraw", type=Path, help="results of an earlier run")

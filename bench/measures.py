@@ -4,6 +4,7 @@ import json
 import statistics
 import subprocess
 import time
+from pathlib import Path
 
 from lab import dataplane
 
@@ -24,6 +25,8 @@ def percentile(values, percent):
 class Tunnel:
     """Both programs, running, with a session."""
 
+    nice = 0  # of the groups that the scheduler makes of sessions (sched(7), autogroup)
+
     def __init__(self, program):
         self.cable = dataplane.Cable()
         self.server = None
@@ -31,6 +34,7 @@ class Tunnel:
             self.cable.start(program, program)
             if not dataplane.wait_until(lambda: self.cable.ping(count=1) == 0):
                 raise Failed("no handshake")
+            self._set_nice()
             self.server = self.cable.right.inner.popen("iperf3", "-s", stdout=subprocess.DEVNULL)
             time.sleep(0.3)
         except BaseException:
@@ -48,6 +52,10 @@ class Tunnel:
             self.server.kill()
             self.server.wait()
         self.cable.close()
+
+    def _set_nice(self):
+        for pid in ["self", *self.pids()] if self.nice else []:
+            Path(f"/proc/{pid}/autogroup").write_text(str(self.nice))
 
     def pids(self):
         return [program.pid for program in self.cable.programs.values()]

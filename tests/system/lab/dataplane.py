@@ -78,7 +78,8 @@ class Adit:
                                         text=True, env=os.environ | (env or {}))
         self._say(self._text(other, settings, starts))
         self.pid = int(self._answer("ready"))
-        side.inner.ip("link set wg0 gso_max_segs 44\n")
+        # what mtu_batch_segments() says
+        side.inner.ip(f"link set wg0 gso_max_segs {min(64, 65507 // (settings.mtu + 32))}\n")
 
     def _text(self, other, settings, starts):
         lines = [f"private_key={_hex(self.side.key.private)}", f"listen_port={PORT}",
