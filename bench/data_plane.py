@@ -172,7 +172,8 @@ def measure_idle(program, seconds):
 
 
 def run(args):
-    measures.Tunnel.nice = args.nice
+    measures.nice = args.nice
+    measures.set_nice("self")
     chosen = {n: p for n, p in programs().items() if not args.only or args.only in n}
     results = {"facts": facts(args), "rounds": {name: [] for name in chosen}}
     for number in range(args.rounds):

@@ -22,10 +22,16 @@ def percentile(values, percent):
     return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
 
 
+nice = 0  # of the groups that the scheduler makes of sessions (sched(7), autogroup)
+
+
+def set_nice(pid):
+    if nice:
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice))
+
+
 class Tunnel:
     """Both programs, running, with a session."""
-
-    nice = 0  # of the groups that the scheduler makes of sessions (sched(7), autogroup)
 
     def __init__(self, program):
         self.cable = dataplane.Cable()
@@ -34,7 +40,8 @@ class Tunnel:
             self.cable.start(program, program)
             if not dataplane.wait_until(lambda: self.cable.ping(count=1) == 0):
                 raise Failed("no handshake")
-            self._set_nice()
+            for pid in self.pids():
+                set_nice(pid)
             self.server = self.cable.right.inner.popen("iperf3", "-s", stdout=subprocess.DEVNULL)
             time.sleep(0.3)
         except BaseException:
@@ -52,10 +59,6 @@ class Tunnel:
             self.server.kill()
             self.server.wait()
         self.cable.close()
-
-    def _set_nice(self):
-        for pid in ["self", *self.pids()] if self.nice else []:
-            Path(f"/proc/{pid}/autogroup").write_text(str(self.nice))
 
     def pids(self):
         return [program.pid for program in self.cable.programs.values()]
