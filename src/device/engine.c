@@ -103,7 +103,7 @@ static int open_sockets(struct engine *engine)
 {
 	int r = open_port(engine->port, engine->mark, &engine->sockets);
 
-	if (r == -EADDRINUSE && engine->is_port_free)
+	if (r == -EADDRINUSE && !engine->is_port_asked)
 		r = open_port(0, engine->mark, &engine->sockets);
 	if (r == 0)
 		engine->port = udp_port(&engine->sockets);
@@ -155,7 +155,7 @@ static void finish_change(struct engine *engine, const struct syntax_set *set,
 		engine->mark = set->mark;
 	if (set->has_port) {
 		engine->port = set->port;
-		engine->is_port_free = set->port == 0;
+		engine->is_port_asked = set->port != 0;
 	}
 	if (!change->has_fresh)
 		return;

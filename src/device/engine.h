@@ -45,7 +45,7 @@ struct engine {
 
 	struct udp_sockets sockets; /* while the link is up */
 	uint16_t port;		    /* host byte order; 0: any, and none was open yet */
-	bool is_port_free;	    /* any other would do */
+	bool is_port_asked;	    /* no other will do */
 	uint32_t mark;		    /* 0: off */
 };
 

@@ -111,6 +111,91 @@ static void test_a_missing_node_is_told_with_what_to_do(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static int attach_any(const char *name, char ret[TUN_NAME_LEN], struct error *err)
+{
+	int fd = -1;
+	int r;
+
+	assert_int_equal(tun_open(&fd, NULL), 0);
+	r = tun_attach_any(fd, name, ret, err);
+	if (r == 0)
+		return fd;
+	(void)close(fd);
+	return r;
+}
+
+static void test_the_kernel_may_choose_a_number(void **state)
+{
+	char first[TUN_NAME_LEN];
+	char second[TUN_NAME_LEN];
+	char name[TUN_NAME_LEN];
+	int a;
+	int b;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	a = attach_any("wg%d", first, NULL);
+	b = attach_any("wg%d", second, NULL);
+	assert_string_equal(first, "wg0");
+	assert_string_equal(second, "wg1");
+	assert_int_equal(tun_name(b, name), 0);
+	assert_string_equal(name, "wg1");
+	(void)close(a);
+	(void)close(b);
+}
+
+static void test_a_device_that_waits_for_its_program_is_taken(void **state)
+{
+	char name[TUN_NAME_LEN];
+	int fd;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	fd = attach_any("wg7", name, NULL);
+	assert_int_equal(ioctl(fd, TUNSETPERSIST, 1), 0);
+	(void)close(fd);
+	fd = attach_any("wg7", name, NULL);
+	assert_true(fd >= 0);
+	assert_string_equal(name, "wg7");
+	assert_int_equal(ioctl(fd, TUNSETPERSIST, 0), 0);
+	assert_int_equal(attach_any("wg7", name, NULL), -EBUSY);
+	(void)close(fd);
+}
+
+static void test_a_name_that_is_no_links_is_refused(void **state)
+{
+	static const char *const names[] = {"", "a/b", "sixteen-letters-", "..", "a b"};
+	char name[TUN_NAME_LEN];
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct error err = {0};
+
+		assert_int_equal(attach_any(names[i], name, &err), -EINVAL);
+		assert_true(err.what[0] != '\0');
+	}
+}
+
+static void test_the_device_of_a_descriptor_is_known_until_it_is_gone(void **state)
+{
+	char name[TUN_NAME_LEN];
+	int netns = -1;
+	int fd = -1;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	assert_int_equal(tun_name(STDERR_FILENO, name), -EINVAL);
+	assert_int_equal(tun_open(&fd, NULL), 0);
+	assert_int_equal(tun_name(fd, name), -EBADFD);
+	assert_int_equal(tun_netns(fd, &netns), -EBADFD);
+	assert_int_equal(tun_attach_any(fd, "wg0", name, NULL), 0);
+	assert_int_equal(tun_netns(fd, &netns), 0);
+	assert_int_equal(fcntl(netns, F_GETFD), FD_CLOEXEC);
+	(void)close(netns);
+	(void)close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -119,6 +204,12 @@ int main(void)
 		cmocka_unit_test_setup(test_it_is_gone_with_its_descriptor, namespace_setup),
 		cmocka_unit_test_setup(test_nobody_attaches_a_second_queue, namespace_setup),
 		cmocka_unit_test_setup(test_a_name_that_is_none_is_refused, namespace_setup),
+		cmocka_unit_test_setup(test_the_kernel_may_choose_a_number, namespace_setup),
+		cmocka_unit_test_setup(test_a_device_that_waits_for_its_program_is_taken,
+				       namespace_setup),
+		cmocka_unit_test_setup(test_a_name_that_is_no_links_is_refused, namespace_setup),
+		cmocka_unit_test_setup(test_the_device_of_a_descriptor_is_known_until_it_is_gone,
+				       namespace_setup),
 		cmocka_unit_test_setup(test_a_missing_node_is_told_with_what_to_do,
 				       namespace_setup),
 	};
