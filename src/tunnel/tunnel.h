@@ -38,6 +38,8 @@ struct tunnel_config {
 	/* Nobody read the device for more than a second: what waits in it is stale. */
 	bool drops_backlog;
 	bool starts_handshake; /* now, with every peer that has an endpoint */
+	/* How many processors it shall have threads for; 0: as many as there are. */
+	unsigned int n_processors;
 
 	/* The data plane's user when root opens it; false: the caller's. */
 	bool has_ids;

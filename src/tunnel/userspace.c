@@ -181,6 +181,7 @@ static int start_child(struct userspace *self, const struct tunnel_config *confi
 	struct child_options options = {
 		.tun = config->tun_fd,
 		.mtu = config->mtu,
+		.n_processors = config->n_processors,
 		.drops_backlog = config->drops_backlog,
 		.sandbox = {.has_ids = config->has_ids, .uid = config->uid, .gid = config->gid},
 	};

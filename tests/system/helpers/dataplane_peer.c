@@ -8,7 +8,8 @@
  * empty line, and writes "ready PID".  Then each line is a command: "stats",
  * "wait SECONDS" (for a handshake), "reopen" (another data plane for the same
  * device), "endpoint ADDRESS:PORT" (of the first peer), "configure" (another
- * configuration follows, as the first), "quit".
+ * configuration follows, as the first), "quit".  DATAPLANE_PROCESSORS says how
+ * many processors to have threads for.
  */
 #include "base/bytes.h"
 #include "base/error.h"
@@ -266,6 +267,8 @@ int main(int argc, char **argv)
 	config.has_ids = argc > 4;
 	config.uid = argc > 4 ? (uid_t)atoi(argv[4]) : 0;
 	config.gid = (gid_t)config.uid;
+	if (getenv("DATAPLANE_PROCESSORS"))
+		config.n_processors = (unsigned int)atoi(getenv("DATAPLANE_PROCESSORS"));
 	read_profile();
 	config.tun_fd = make_tun(argv[1], argv[2]);
 	serve(&config);

@@ -1,0 +1,95 @@
+/* Mirrors src/dataplane/sender.c */
+#include "cmocka_all.h"
+
+#include "base/bytes.h"
+#include "sides.h"
+
+#include <poll.h>
+
+enum { UDP_HEADS_LEN = 28, NUMBER_LEN = 4 };
+
+static void put_number(uint32_t number, size_t payload_len)
+{
+	const struct made made = {
+		.version = 4, .protocol = IPPROTO_UDP, .payload_len = payload_len};
+	static uint8_t packet[MADE_MAX];
+	const struct virtio_net_hdr header = {0};
+	size_t len = make_packet(&made, packet);
+
+	be32_store(packet + UDP_HEADS_LEN, number);
+	side_put_frame(&sides[0], &header, packet, len);
+}
+
+/* Numbers begin each segment of what arrives; they count up from *next. */
+static void take_numbers(uint32_t *next, uint32_t end)
+{
+	while (*next < end) {
+		struct virtio_net_hdr header;
+		ssize_t len = side_get_frame(&sides[1], &header);
+		size_t segment = header.gso_size;
+
+		assert_true(len >= UDP_HEADS_LEN + NUMBER_LEN);
+		if (header.gso_type != OFFLOAD_GSO_UDP_L4)
+			segment = (size_t)len;
+		for (size_t at = UDP_HEADS_LEN; at < (size_t)len; at += segment) {
+			assert_int_equal(be32_load(side_frame + at), *next);
+			++*next;
+		}
+	}
+}
+
+static void test_a_flow_of_all_sizes_arrives_whole_and_in_order(void **state)
+{
+	uint32_t next = 0;
+
+	(void)state;
+	sides_connect();
+	for (uint32_t i = 0; i < 2000; i++) {
+		put_number(i, i % 7 == 0 ? 1200 : 40);
+		if (i % 40 == 39) /* no more than the sockets hold */
+			take_numbers(&next, i + 1);
+	}
+}
+
+/* Some wait, and some come when the session has just begun: whoever makes it. */
+static void test_what_waited_for_the_session_leaves_before_what_came_later(void **state)
+{
+	uint32_t next = 0;
+
+	(void)state;
+	side_configure(1, "10.0.0.1/32", "");
+	side_configure(0, "10.0.0.2/32", "");
+	for (uint32_t i = 0; i < 100; i++) {
+		put_number(i, 40);
+		if (i % 10 == 0)
+			(void)poll(NULL, 0, 1);
+	}
+	take_numbers(&next, 100);
+}
+
+static void test_a_frame_of_tiny_segments_arrives_whole_and_in_order(void **state)
+{
+	const struct made made = {.version = 4, .protocol = IPPROTO_UDP, .payload_len = 4 * 1000};
+	const struct virtio_net_hdr header = {.gso_type = OFFLOAD_GSO_UDP_L4, .gso_size = 4};
+	static uint8_t packet[MADE_MAX];
+	size_t len = make_packet(&made, packet);
+	uint32_t next = 0;
+
+	(void)state;
+	sides_connect();
+	for (uint32_t i = 0; i < 1000; i++)
+		be32_store(packet + UDP_HEADS_LEN + 4UL * i, i);
+	side_put_frame(&sides[0], &header, packet, len);
+	take_numbers(&next, 1000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SIDES_TEST(test_a_flow_of_all_sizes_arrives_whole_and_in_order),
+		SIDES_TEST(test_what_waited_for_the_session_leaves_before_what_came_later),
+		SIDES_TEST(test_a_frame_of_tiny_segments_arrives_whole_and_in_order),
+	};
+
+	return cmocka_run_group_tests_name("dataplane/sender", tests, NULL, NULL);
+}
