@@ -305,8 +305,8 @@ struct wg_peer *wg_peer_add(struct wg_device *device, struct instant now,
 	(void)now;
 	if (peer)
 		return peer;
-	if (n > WG_PEERS_MAX || (device->noise.has_key &&
-				 memcmp(device->noise.own.public_key, public_key, WG_KEY_LEN) == 0))
+	if (n > WG_PEERS_MAX || (device->noise.has_key && secret_equal(device->noise.own.public_key,
+								       public_key, WG_KEY_LEN)))
 		return NULL;
 	/* A table of indices that does not grow is slower, nothing else. */
 	(void)index_reserve(&device->indices, n * INDICES_PER_PEER);

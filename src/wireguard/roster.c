@@ -1,6 +1,7 @@
 #include "wireguard/roster.h"
 
 #include "base/bytes.h"
+#include "base/secret.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -77,7 +78,7 @@ struct roster_node *roster_find(const struct roster *roster, const uint8_t key[3
 {
 	struct roster_node *node = roster->n_buckets ? *bucket_of(roster, key) : NULL;
 
-	while (node && memcmp(node->key, key, sizeof(node->key)) != 0)
+	while (node && !secret_equal(node->key, key, sizeof(node->key)))
 		node = node->chain;
 	return node;
 }
