@@ -1,6 +1,8 @@
 /* The table of subcommands, nothing else. */
 #include "cli/command.h"
 
+#include "base/secret.h"
+
 #include <stddef.h>
 
 static const struct command commands[] = {
@@ -12,5 +14,6 @@ static const struct command commands[] = {
 
 int main(int argc, char **argv)
 {
+	secret_bind_early();
 	return command_dispatch(commands, argc, argv);
 }

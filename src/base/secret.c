@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -89,6 +90,11 @@ bool secret_is_zero(const void *bytes, size_t len)
 	for (size_t i = 0; i < len; i++)
 		any = (uint8_t)(any | at[i]);
 	return any == 0;
+}
+
+void secret_bind_early(void)
+{
+	free(reallocarray(NULL, 1, 1));
 }
 
 int secret_protect_process(void)

@@ -34,6 +34,12 @@ void secret_wipe(void *bytes, size_t len);
 bool secret_equal(const void *a, const void *b, size_t len);
 bool secret_is_zero(const void *bytes, size_t len);
 
+/* Before there is a secret in this process.  The C library's reallocarray(3) finds
+ * its realloc(3) at the first call only, and while it does the vector registers
+ * are saved on the stack, with what was copied last.
+ */
+void secret_bind_early(void);
+
 /* This process leaves no core file and cannot be traced by its own user. */
 int secret_protect_process(void);
 

@@ -171,14 +171,14 @@ static const char *head_of(const struct change *change)
 	return change->has_mark ? "set=1\nadit_forget_sources=true\n" : "set=1\n";
 }
 
-/* The journal stays long if memory is short just now. */
+/* The journal stays as it is if memory is short just now. */
 static void shorten_journal(struct engine *engine)
 {
 	const struct process_request request = {
 		.head = "get=1\n\n", .head_len = 7, .memory = FD_SECRET};
 	struct process_reply reply = {0};
 
-	if (!journal_is_long(&engine->journal) || ask_for(engine, &request, &reply) < 0)
+	if (!journal_is_stale(&engine->journal) || ask_for(engine, &request, &reply) < 0)
 		return;
 	if (reply_errno(reply.text, reply.len) == 0)
 		(void)journal_restart(&engine->journal, reply.text, reply.len);

@@ -9,6 +9,8 @@
 
 enum { START_LEN = sizeof(START) - 1, SIZE_FIRST = 4096 - SECRET_HEAD_LEN };
 
+#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
+
 /* What of a reply to get=1 is configuration. */
 static const char *const kept[] = {
 	"private_key=", "public_key=", "preshared_key=",
@@ -43,23 +45,42 @@ static void append(struct journal *journal, const char *text, size_t len)
 	journal->len += len;
 }
 
+/* Lines that may replace a key, or take away a peer with its own. */
+static const char *const key_ends[] = {
+	"private_key=", "preshared_key=", "remove=", "replace_peers="};
+
+static bool starts_with_any(const char *const *words, size_t n, const char *line, size_t len)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strlen(words[i]) <= len && memcmp(line, words[i], strlen(words[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool ends_keys(const char *lines, size_t len)
+{
+	const char *end = lines + len;
+	bool is_found = false;
+
+	for (const char *next; !is_found && (next = memchr(lines, '\n', (size_t)(end - lines)));
+	     lines = next + 1)
+		is_found = starts_with_any(key_ends, N_OF(key_ends), lines, (size_t)(next - lines));
+	return is_found;
+}
+
 void journal_add(struct journal *journal, const char *lines, size_t len)
 {
+	/* what comes first replaces nothing */
+	if (journal->len > 0 && ends_keys(lines, len))
+		journal->has_dead_keys = true;
 	append(journal, START, START_LEN);
 	append(journal, lines, len);
 }
 
-bool journal_is_long(const struct journal *journal)
+bool journal_is_stale(const struct journal *journal)
 {
-	return journal->len > JOURNAL_SHORT && journal->len / 2 > journal->start_len;
-}
-
-static bool is_kept(const char *line, size_t len)
-{
-	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		if (strlen(kept[i]) <= len && memcmp(line, kept[i], strlen(kept[i])) == 0)
-			return true;
-	return false;
+	return journal->has_dead_keys ||
+	       (journal->len > JOURNAL_SHORT && journal->len / 2 > journal->start_len);
 }
 
 int journal_restart(struct journal *journal, const char *reply, size_t len)
@@ -72,7 +93,7 @@ int journal_restart(struct journal *journal, const char *reply, size_t len)
 		return -ENOMEM;
 	append(&fresh, START, START_LEN);
 	for (const char *next; (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1)
-		if (is_kept(line, (size_t)(next - line)))
+		if (starts_with_any(kept, N_OF(kept), line, (size_t)(next - line)))
 			append(&fresh, line, (size_t)(next - line) + 1);
 	append(&fresh, "\n", 1);
 	fresh.start_len = fresh.len;

@@ -3,7 +3,8 @@
  * How it works: each set that was accepted is added, as the data plane got it.
  * When that has grown to twice the text that it began with, whoever owns the
  * journal asks the data plane for its state, and that becomes the new
- * beginning; so it is never much longer than the configuration.
+ * beginning; so it is never much longer than the configuration.  The same after
+ * a set that takes keys away, so that no key stays which is nobody's any more.
  *
  * The text holds keys, so it lives in secret memory and is wiped when it goes.
  */
@@ -24,6 +25,7 @@ struct journal {
 	size_t size;
 	size_t len;
 	size_t start_len; /* of the beginning */
+	bool has_dead_keys;
 };
 
 /* Room for a set of len bytes, so that journal_add() cannot fail.  -ENOMEM. */
@@ -31,8 +33,8 @@ int journal_reserve(struct journal *journal, size_t len);
 /* The lines after "set=1", and the empty one. */
 void journal_add(struct journal *journal, const char *lines, size_t len);
 
-/* Twice as long as it began. */
-bool journal_is_long(const struct journal *journal);
+/* Twice as long as it began, or with keys that a later set has taken away. */
+bool journal_is_stale(const struct journal *journal);
 /* Begins anew with the reply to a get=1.  -ENOMEM, and it stays as it was. */
 int journal_restart(struct journal *journal, const char *reply, size_t len);
 

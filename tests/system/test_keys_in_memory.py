@@ -5,11 +5,13 @@ What a handshake has on the way is searched for by tests/unit/wireguard/test_cry
 
 import base64
 import os
+import subprocess
+from pathlib import Path
 
 import pytest
 from lab import adit, dataplane, memory
 from lab.dataplane import Adit, Cable, Settings
-from lab.provider import Key
+from lab.provider import Key, wait_for_uapi
 
 
 @pytest.fixture
@@ -87,3 +89,36 @@ def test_keys_of_a_run_are_in_secret_memory_of_the_processes_that_need_them(net)
         holders = [pid for pid, places in found.items() if places]
         # the supervisor gives them to the data plane, and to its successor after a crash
         assert len(holders) == 2 and run.pid in holders
+
+
+def children(pid):
+    return [int(child) for child in
+            Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def wg(*argv, **run):
+    return subprocess.run(["wg", *argv], check=True, text=True, **run)
+
+
+def test_a_device_and_its_data_plane_forget_what_wg_takes_away():
+    keys, other, preshared = [Key(), Key()], Key(), Key().private
+    device = subprocess.Popen([adit.binary(), "device", "-f", "wgkeys"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for_uapi(device, "wgkeys")
+        wg("setconf", "wgkeys", "/dev/stdin",
+           input=f"[Interface]\nPrivateKey = {keys[0].private}\n"
+                 f"[Peer]\nPublicKey = {other.public}\nPresharedKey = {preshared}\n")
+        wg("set", "wgkeys", "private-key", "/dev/stdin", input=keys[1].private)
+        secrets = {"old": keys[0].private, "private": keys[1].private, "preshared": preshared}
+        processes = [device.pid, *children(device.pid)]
+        found = [memory.search(pid, **secrets) for pid in processes]
+        assert len(found) == 2 and all(memory.names(places) == {"private", "preshared"}
+                                       for places in found)
+        assert not [place for places in found for place in places if not place.is_secret]
+        wg("set", "wgkeys", "peer", other.public, "remove")
+        assert all(memory.names(memory.search(pid, **secrets)) == {"private"}
+                   for pid in processes)
+    finally:
+        device.terminate()
+        device.wait(10)

@@ -289,6 +289,12 @@ static bool is_protected(void *unused)
 	return secret_protect_process() == 0 && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0;
 }
 
+static void test_binding_early_changes_nothing_else(void **state)
+{
+	(void)state;
+	secret_bind_early();
+}
+
 static void test_protected_process_is_not_dumpable(void **state)
 {
 	(void)state;
@@ -310,6 +316,7 @@ int main(void)
 		cmocka_unit_test(test_every_single_bit_makes_a_secret_nonzero),
 		cmocka_unit_test(test_wiping_leaves_its_neighbours_alone),
 		cmocka_unit_test(test_key_on_the_stack_is_wiped_at_the_end_of_its_scope),
+		cmocka_unit_test(test_binding_early_changes_nothing_else),
 		cmocka_unit_test(test_protected_process_is_not_dumpable),
 	};
 

@@ -75,15 +75,41 @@ static void test_it_is_long_when_it_has_doubled(void **state)
 	(void)state;
 	memset(lines, 'x', sizeof(lines));
 	memcpy(lines + sizeof(lines) - 3, "\n\n", 3);
-	while (!journal_is_long(&journal) && n++ < 1000)
+	while (!journal_is_stale(&journal) && n++ < 1000)
 		add(&journal, lines);
 	assert_in_range(journal.len, JOURNAL_SHORT, JOURNAL_SHORT + 2 * sizeof(lines));
 	journal.start_len = journal.len;
-	assert_false(journal_is_long(&journal));
-	for (n = 0; !journal_is_long(&journal) && n < 1000; n++)
+	assert_false(journal_is_stale(&journal));
+	for (n = 0; !journal_is_stale(&journal) && n < 1000; n++)
 		add(&journal, lines);
 	assert_in_range(journal.len, 2 * journal.start_len, 2 * journal.start_len + 20000);
 	journal_done(&journal);
+}
+
+static void test_it_is_stale_when_a_set_takes_keys_away(void **state)
+{
+	static const char *const ends[] = {
+		"private_key=b\n\n",
+		"public_key=c\npreshared_key=d\n\n",
+		"public_key=c\nremove=true\n\n",
+		"replace_peers=true\npublic_key=c\n\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		struct journal journal = {0};
+
+		add(&journal, "private_key=a\nreplace_peers=true\npublic_key=c\n\n");
+		assert_false(journal_is_stale(&journal));
+		add(&journal, "public_key=c\nallowed_ip=e\n\n");
+		add(&journal, "\n");
+		assert_false(journal_is_stale(&journal));
+		add(&journal, ends[i]);
+		assert_true(journal_is_stale(&journal));
+		assert_int_equal(journal_restart(&journal, "errno=0\n\n", 9), 0);
+		assert_false(journal_is_stale(&journal));
+		journal_done(&journal);
+	}
 }
 
 static void test_it_does_not_grow_for_ever(void **state)
@@ -105,6 +131,7 @@ int main(void)
 		cmocka_unit_test(test_sets_come_back_whole_and_in_order),
 		cmocka_unit_test(test_a_state_is_a_new_beginning_without_what_only_reports),
 		cmocka_unit_test(test_it_is_long_when_it_has_doubled),
+		cmocka_unit_test(test_it_is_stale_when_a_set_takes_keys_away),
 		cmocka_unit_test(test_it_does_not_grow_for_ever),
 	};
 
