@@ -61,7 +61,8 @@ static uint64_t next_random(uint64_t *state)
 static size_t memory(void)
 {
 	FILE *file = fopen("/proc/self/statm", "re");
-	size_t n_all, n_resident;
+	size_t n_all = 0;
+	size_t n_resident = 0;
 
 	must(malloc_trim(0) >= 0 && file && fscanf(file, "%zu %zu", &n_all, &n_resident) == 2,
 	     "/proc/self/statm");
@@ -298,8 +299,10 @@ static void measure_sessions(struct wg_device *server, uint8_t secret[][WG_KEY_L
 		must(peer != NULL, "wg_peer_add");
 		wg_peer_set_endpoint(peer, &address);
 		wg_peer_start_handshake(client, now, peer);
-		while (deliver(client, server, now) | deliver(server, client, now))
-			;
+		for (bool is_busy = true; is_busy;) {
+			is_busy = deliver(client, server, now);
+			is_busy = deliver(server, client, now) || is_busy;
+		}
 	}
 	wg_device_read_stats(server, &stats);
 	must(stats.rx_handshake == N_SESSIONS, "a handshake failed");
