@@ -4,6 +4,8 @@
  */
 #include "cmocka_all.h"
 
+#include "emulated.h"
+
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/secret.h"
@@ -113,6 +115,7 @@ static void test_a_new_device_has_no_port_and_no_key(void **state)
 static void test_port_and_mark_are_remembered_while_the_link_is_down(void **state)
 {
 	(void)state;
+	skip_if_emulated("SO_MARK");
 	start_engine();
 	assert_int_equal(set("listen_port=4567\nfwmark=7\n"), 0);
 	assert_string_equal(get(), "listen_port=4567\nfwmark=7\nerrno=0\n\n");
@@ -145,6 +148,7 @@ static void test_a_port_in_use_is_the_answer_and_nothing_is_changed(void **state
 	char before[1024];
 
 	(void)state;
+	skip_if_emulated("SO_MARK");
 	start_engine();
 	taken = occupy(&other);
 	assert_int_equal(engine_set_up(&engine, true, NULL), 0);
@@ -168,6 +172,7 @@ static void test_a_link_that_cannot_have_its_port_is_told_and_gets_another_later
 	struct error err;
 
 	(void)state;
+	skip_if_emulated("SO_MARK");
 	start_engine();
 	assert_int_equal(set_port(occupy(&other)), 0);
 	assert_int_equal(engine_set_up(&engine, true, &err), -EADDRINUSE);
@@ -196,6 +201,7 @@ static void test_a_mark_changes_on_the_sockets_in_use(void **state)
 	int fd;
 
 	(void)state;
+	skip_if_emulated("SO_MARK");
 	start_engine();
 	assert_int_equal(engine_set_up(&engine, true, NULL), 0);
 	fd = engine.sockets.fd[UDP_V4];
