@@ -92,6 +92,7 @@ static int start(const struct child_options *options, struct worker **ret, struc
 		.sockets = options->sockets,
 		.mtu = options->mtu,
 		.is_down = options->is_down,
+		.is_successor = options->is_successor,
 	};
 	struct worker *worker = NULL;
 	int r = tun_init(&with.tun, options->tun, err);

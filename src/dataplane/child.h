@@ -23,6 +23,7 @@ struct child_options {
 	/* How many it shall have threads for; 0: as many as it may run on. */
 	unsigned int n_processors;
 	bool drops_backlog; /* what waits in the TUN is stale: see tun_discard() */
+	bool is_successor;  /* of one that died: what waits in the TUN is for a session */
 	bool is_down;	    /* until adit_up=true: see uapi.h */
 	struct sandbox_options sandbox;
 };

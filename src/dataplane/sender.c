@@ -242,12 +242,35 @@ static int on_tun(void *context, int fd, uint32_t events)
 
 int sender_listen(struct sender *sender, struct loop *loop)
 {
+	if (instant_is_set(sender->held_until))
+		return 0;
 	return loop_add(loop, sender->plane->tun.fd, EPOLLIN, on_tun, sender);
 }
 
 void sender_ignore(struct sender *sender, struct loop *loop)
 {
+	sender->held_until = (struct instant){0};
 	loop_remove(loop, sender->plane->tun.fd);
+}
+
+void sender_hold(struct sender *sender, struct instant now)
+{
+	sender->held_until = instant_add(now, SENDER_HOLD_NS);
+}
+
+int sender_look_at_hold(struct sender *sender, struct loop *loop, struct instant now)
+{
+	struct wg_device_stats stats;
+
+	if (!instant_is_set(sender->held_until))
+		return 0;
+	plane_lock(sender->plane);
+	wg_device_read_stats(sender->plane->device, &stats);
+	plane_unlock(sender->plane);
+	if (stats.rx_handshake == 0 && !instant_is_due(sender->held_until, now))
+		return 0;
+	sender->held_until = (struct instant){0};
+	return sender_listen(sender, loop);
 }
 
 /* ---- life ---- */

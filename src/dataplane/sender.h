@@ -28,6 +28,8 @@ struct plane;
 
 enum { SENDER_BUNDLES_MAX = 16 }; /* of the TUN, before other things have their turn */
 
+#define SENDER_HOLD_NS NS_PER_S
+
 /* With bundles under way only the one that is being finished touches what comes
  * after `bundle`.
  */
@@ -39,6 +41,7 @@ struct sender {
 	uint32_t mtu;		    /* bytes of inner packet */
 	struct instant now;	    /* when the call that runs began */
 	struct icmp_limit icmp_limit;
+	struct instant held_until;	       /* the TUN is left alone until then; 0: it is not */
 	struct batch outputs;		       /* what waited in the device */
 	struct bundle *bundle[LINE_SLOTS_MAX]; /* owned; as many as the line has slots */
 
@@ -64,6 +67,14 @@ void sender_ignore(struct sender *sender, struct loop *loop);
 
 /* Its part, with no bundle under way. */
 void sender_read_health(const struct sender *sender, struct health *ret);
+
+/* For the successor of one that died: sender_listen() will not read the TUN until
+ * sender_look_at_hold() has seen a handshake, or SENDER_HOLD_NS have passed.  A
+ * device keeps 500 frames, a peer without a session 128 packets.
+ */
+void sender_hold(struct sender *sender, struct instant now);
+/* Ends it when it is time. */
+int sender_look_at_hold(struct sender *sender, struct loop *loop, struct instant now);
 
 /* Sends what waits in the device. */
 void sender_drain(struct sender *sender, struct instant now);

@@ -85,6 +85,8 @@ static int start_all(struct worker *worker, const struct worker_options *options
 		.sender = &worker->sender,
 		.receiver = &worker->receiver,
 	};
+	if (options->is_successor)
+		sender_hold(&worker->sender, clock_now());
 	return link_init(&worker->link, !options->is_down);
 }
 
@@ -163,15 +165,18 @@ static void run_timers(struct worker *worker, struct instant now)
 int worker_turn(struct worker *worker)
 {
 	struct instant now = clock_now();
-	struct instant until = plane_fall_asleep(&worker->plane, now);
-	int r;
+	struct instant until;
+	int r = sender_look_at_hold(&worker->sender, worker->loop, now);
 
+	if (r < 0)
+		return r;
+	until = plane_fall_asleep(&worker->plane, now);
 	if (instant_is_due(until, now)) {
 		run_timers(worker, now);
 		until = plane_fall_asleep(&worker->plane, now);
 	}
 	sender_forget(&worker->sender);
-	r = loop_turn(worker->loop, until);
+	r = loop_turn(worker->loop, instant_first(until, worker->sender.held_until));
 	plane_wake_up(&worker->plane);
 	return r;
 }

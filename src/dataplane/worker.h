@@ -44,6 +44,7 @@ struct worker_options {
 	struct udp_sockets sockets; /* the worker's from now on, also on failure */
 	uint32_t mtu;		    /* bytes of inner packet */
 	bool is_down;		    /* begins down, until adit_up=true: see uapi.h */
+	bool is_successor;	    /* of one that died: see sender_hold() */
 };
 
 int worker_new(const struct worker_options *options, struct worker **ret, struct error *err);

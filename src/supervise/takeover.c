@@ -120,6 +120,7 @@ void takeover_hand_on(const struct takeover *takeover, struct instant now, struc
 	if (!takeover->has_died)
 		return;
 	choose_timestamp(takeover, wall, ret->last_timestamp);
+	ret->is_successor = true;
 	ret->drops_backlog = is_backlog_stale(takeover, now);
 	ret->last_port = takeover->port;
 	ret->endpoint = takeover->endpoint;

@@ -37,6 +37,7 @@ struct tunnel_config {
 	uint32_t mtu; /* bytes of inner packet */
 	/* Nobody read the device for more than a second: what waits in it is stale. */
 	bool drops_backlog;
+	bool is_successor;     /* of a tunnel that died: what waits is sent with its session */
 	bool starts_handshake; /* now, with every peer that has an endpoint */
 	/* How many processors it shall have threads for; 0: as many as there are. */
 	unsigned int n_processors;

@@ -183,6 +183,7 @@ static int start_child(struct userspace *self, const struct tunnel_config *confi
 		.mtu = config->mtu,
 		.n_processors = config->n_processors,
 		.drops_backlog = config->drops_backlog,
+		.is_successor = config->is_successor,
 		.sandbox = {.has_ids = config->has_ids, .uid = config->uid, .gid = config->gid},
 	};
 	int r = open_sockets(config, &options.sockets, &self->is_port_refused, err);

@@ -24,9 +24,10 @@ const char *const sides_public_keys[] = {
 	"75b0deac3bd7b6a33d9b10ba66b4d33c27ed395909f0a248bf269016fca33203",
 };
 
-const struct sides_mode sides_by_turns = {0};
-const struct sides_mode sides_by_two_threads = {2};
-const struct sides_mode sides_with_helpers = {5};
+const struct sides_mode sides_by_turns = {.n_processors = 0};
+const struct sides_mode sides_by_two_threads = {.n_processors = 2};
+const struct sides_mode sides_with_helpers = {.n_processors = 5};
+const struct sides_mode sides_as_successor = {.is_successor = true};
 
 const struct sides_mode *sides_mode;
 struct side sides[2];
@@ -50,7 +51,10 @@ static int make_pair(int type, int *ret_ours, int *ret_theirs)
 
 static int start_side(struct side *side, int *ends)
 {
-	struct worker_options options = {.mtu = 1420};
+	struct worker_options options = {
+		.mtu = 1420,
+		.is_successor = sides_mode->is_successor && side == &sides[0],
+	};
 	struct error err;
 
 	if (make_pair(SOCK_SEQPACKET, &side->tun, &ends[0]) < 0 ||
@@ -141,7 +145,7 @@ int sides_end(void **state)
  */
 void sides_run(void)
 {
-	bool is_busy = sides_mode == &sides_by_turns;
+	bool is_busy = sides_mode->n_processors == 0;
 
 	while (is_busy) {
 		is_busy = false;
@@ -159,7 +163,7 @@ static bool is_readable(int fd, int patience_ms)
 {
 	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 
-	return poll(&poll_fd, 1, sides_mode == &sides_by_turns ? 0 : patience_ms) > 0;
+	return poll(&poll_fd, 1, sides_mode->n_processors == 0 ? 0 : patience_ms) > 0;
 }
 
 /* What the supervisor gets for `text`, with descriptors beside it. */

@@ -17,11 +17,13 @@
 /* How the workers run. */
 struct sides_mode {
 	unsigned int n_processors; /* 0: the test turns them */
+	bool is_successor;	   /* the first side takes over from one that died */
 };
 
 extern const struct sides_mode sides_by_turns;
 extern const struct sides_mode sides_by_two_threads;
 extern const struct sides_mode sides_with_helpers;
+extern const struct sides_mode sides_as_successor; /* by turns */
 
 /* A test with workers that run so; SIDES_TEST: in all three ways. */
 #define SIDES_TEST_BY(name, how)                                                                   \

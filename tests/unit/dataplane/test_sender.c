@@ -4,7 +4,9 @@
 #include "base/bytes.h"
 #include "sides.h"
 
+#include <netinet/ip_icmp.h>
 #include <poll.h>
+#include <sys/uio.h>
 
 enum { UDP_HEADS_LEN = 28, NUMBER_LEN = 4 };
 
@@ -83,12 +85,60 @@ static void test_a_frame_of_tiny_segments_arrives_whole_and_in_order(void **stat
 	take_numbers(&next, 1000);
 }
 
+/* ---- after a predecessor's death ---- */
+
+enum { N_LEFT = 200 }; /* more than a peer keeps without a session, less than a socket holds */
+
+/* Frames that wait in the device when the worker comes. */
+static void leave_frames(unsigned int n)
+{
+	const struct made made = {.version = 4, .protocol = IPPROTO_UDP, .payload_len = 10};
+	static uint8_t packet[MADE_MAX];
+	struct virtio_net_hdr header = {0};
+	struct iovec iov[] = {{&header, sizeof(header)}, {packet, make_packet(&made, packet)}};
+
+	for (uint32_t i = 0; i < n; i++) {
+		be32_store(packet + UDP_HEADS_LEN, i);
+		assert_true(writev(sides[0].tun, iov, 2) > 0);
+	}
+}
+
+static void test_all_that_waits_for_a_successor_leaves_with_its_session(void **state)
+{
+	uint32_t next = 0;
+
+	(void)state;
+	leave_frames(N_LEFT);
+	sides[0].watched[0].fd = -1; /* it is not read, so it does not keep us busy */
+	sides_connect();
+	sides[0].watched[0].fd = sides_other_ends[0][0];
+	sides_run();
+	take_numbers(&next, N_LEFT);
+}
+
+static void test_a_successor_without_a_session_does_not_wait_for_ever(void **state)
+{
+	struct virtio_net_hdr header;
+
+	(void)state;
+	leave_frames(1);
+	assert_int_equal(worker_turn(sides[0].worker), 0); /* sleeps through the hold */
+	assert_int_equal(poll(sides[0].watched, 1, 0), 1);
+	assert_int_equal(worker_turn(sides[0].worker), 0);
+	assert_int_equal(side_get_frame(&sides[0], &header), UDP_HEADS_LEN + 38);
+	assert_int_equal(side_frame[20], ICMP_DEST_UNREACH);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SIDES_TEST(test_a_flow_of_all_sizes_arrives_whole_and_in_order),
 		SIDES_TEST(test_what_waited_for_the_session_leaves_before_what_came_later),
 		SIDES_TEST(test_a_frame_of_tiny_segments_arrives_whole_and_in_order),
+		SIDES_TEST_BY(test_all_that_waits_for_a_successor_leaves_with_its_session,
+			      sides_as_successor),
+		SIDES_TEST_BY(test_a_successor_without_a_session_does_not_wait_for_ever,
+			      sides_as_successor),
 	};
 
 	return cmocka_run_group_tests_name("dataplane/sender", tests, NULL, NULL);

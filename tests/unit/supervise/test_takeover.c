@@ -154,6 +154,7 @@ static void test_the_first_one_inherits_nothing(void **state)
 	config = hand_on(1000);
 	assert_memory_equal(config.last_timestamp, never, sizeof(never));
 	assert_null(config.endpoint);
+	assert_false(config.is_successor);
 	assert_int_equal(config.last_port, 0);
 }
 
@@ -179,6 +180,7 @@ static void test_port_and_endpoints_are_handed_on(void **state)
 	(void)live(NS_PER_S);
 	config = hand_on(1000);
 	assert_int_equal(config.last_port, 4242);
+	assert_true(config.is_successor);
 	assert_true(endpoint_equal(&config.endpoint[0], &roamed));
 	assert_false(endpoint_is_set(&config.endpoint[1]));
 	takeover_set_endpoint(&takeover, 0, &peers[0].endpoint);
