@@ -17,11 +17,11 @@ struct device_line {
 	bool wants_version;
 };
 
+/* The first row is for whoever takes this for wireguard-go; 'adit --version' is ours. */
 static const struct option_spec device_table[] = {
+	{"version", OPTION_FLAG, offsetof(struct device_line, wants_version), NULL, ""},
 	{"foreground", OPTION_FLAG, offsetof(struct device_line, device.is_foreground), NULL,
 	 "stay; also -f, or WG_PROCESS_FOREGROUND=1"},
-	{"version", OPTION_FLAG, offsetof(struct device_line, wants_version), NULL,
-	 "say which version this is"},
 	{NULL, OPTION_FLAG, 0, NULL, NULL},
 };
 
@@ -32,7 +32,7 @@ static void print_help(void)
 		"A WireGuard interface without the kernel's WireGuard: a drop-in for\n"
 		"wireguard-go. 'wg' configures it, by /var/run/wireguard/IFNAME.sock. It ends\n"
 		"when the interface or the socket is removed.\n\n");
-	options_print(device_table);
+	options_print(device_table + 1);
 	(void)printf(
 		"\nWG_QUICK_USERSPACE_IMPLEMENTATION=adit-device wg-quick up FILE uses it: the\n"
 		"program called by the name adit-device or wireguard-go is 'adit device'.\n\n"

@@ -22,13 +22,18 @@ struct candidate {
 	bool is_opaque; /* may belong to any flow: a fragment, or with extensions */
 };
 
+static void forget(struct merge *merge)
+{
+	merge->n_parts = 0;
+	merge->n_groups = 0;
+	memset(merge->slot, 0, sizeof(merge->slot));
+}
+
 void merge_init(struct merge *merge, bool has_uso)
 {
 	merge->is_off = false;
 	merge->has_uso = has_uso;
-	merge->n_parts = 0;
-	merge->n_groups = 0;
-	memset(merge->slot, 0, sizeof(merge->slot));
+	forget(merge);
 }
 
 /* The IP length field must be the packet's: a frame is cut by it. */
@@ -276,5 +281,5 @@ void merge_flush(struct merge *merge, merge_writer write, void *context)
 			write_headers(group, iov[1].iov_base, &header);
 		write(context, iov, n);
 	}
-	merge_init(merge, merge->has_uso);
+	forget(merge);
 }

@@ -28,6 +28,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -208,11 +209,24 @@ static int open_signals(struct device *device, struct error *err)
 	return device->signals < 0 ? error_errno(err, errno, "cannot read signals") : 0;
 }
 
+/* What was done to the link before a request was made is known when it is answered,
+ * as with the kernel's own.
+ */
+static void catch_up(struct device *device)
+{
+	struct pollfd news = {.fd = device->follow.events, .events = POLLIN};
+
+	if (poll(&news, 1, 0) > 0)
+		(void)on_network(device, news.fd, EPOLLIN);
+}
+
 static int answer_set(void *context, const struct syntax_set *set)
 {
 	struct device *device = context;
-	int r = engine_set(&device->engine, set);
+	int r;
 
+	catch_up(device);
+	r = engine_set(&device->engine, set);
 	/* soon, since what was known of peers is old now */
 	if (r == 0)
 		device->look_at = engine_look_later(&device->engine, clock_now());
@@ -223,6 +237,7 @@ static int answer_get(void *context, char **ret, size_t *ret_len)
 {
 	struct device *device = context;
 
+	catch_up(device);
 	return engine_get(&device->engine, ret, ret_len);
 }
 

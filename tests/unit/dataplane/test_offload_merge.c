@@ -154,6 +154,9 @@ static void test_everything_stays_apart_where_a_frame_is_one_packet(void **state
 	add_train(&made, 5);
 	flush();
 	assert_int_equal(n_frames, 5);
+	add_train(&made, 5);
+	flush();
+	assert_int_equal(n_frames, 10);
 }
 
 static void test_a_single_packet_is_marked_as_checked_and_unchanged(void **state)
