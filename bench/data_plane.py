@@ -198,8 +198,10 @@ def build():
     subprocess.run(["ninja", "-C", str(BUILD), "adit", "bench/dataplane_peer_null",
                     "bench/udp_flood", "tests/system/helpers/dataplane_peer"],
                    check=True, stdout=subprocess.DEVNULL)
-    subprocess.run([str(ROOT / "bench/get-wireguard-go.sh")], check=True,
-                   stdout=subprocess.DEVNULL)
+    (ROOT / ".cache").mkdir(exist_ok=True)
+    if subprocess.run([str(ROOT / "bench/get-wireguard-go.sh")], stdout=subprocess.DEVNULL,
+                      check=False).returncode:
+        print("the newest wireguard-go could not be fetched: left out", flush=True)
 
 
 def parse():
