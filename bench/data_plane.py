@@ -55,11 +55,16 @@ TABLES = {
                                                   "paced, processor"],
     "At rest": ["memory, idle", "memory, loaded", "wake-ups, idle"],
 }
-ADIT, NULL = "adit", "adit, null cipher"
+ADIT, NULL, ONE_THREAD = "adit", "adit, null cipher", "adit, one thread"
 NULL_GOAL = 0.75
 
 
-def programs():
+def one_thread(*args, **more):
+    """adit as on a machine with one processor."""
+    return dataplane.Adit(*args, **more, env={"DATAPLANE_PROCESSORS": "1"})
+
+
+def programs(args):
     """{name: for Cable.start()}, in the order of the tables."""
     newest, packaged = dataplane.newest_wireguard_go(), dataplane.packaged_wireguard_go()
     found = {ADIT: dataplane.Adit, NULL: dataplane.null_cipher()}
@@ -68,7 +73,10 @@ def programs():
         found[f"wireguard-go {version}"] = dataplane.go(newest)
     if packaged:
         found["wireguard-go of Debian 12"] = dataplane.go(packaged)
-    return {name: program for name, program in found.items() if program}
+    if args.one_thread:
+        found[ONE_THREAD] = one_thread
+    return {name: program for name, program in found.items()
+            if program and (not args.only or args.only in name)}
 
 
 # ---- tables ----
@@ -174,7 +182,7 @@ def measure_idle(program, seconds):
 def run(args):
     measures.nice = args.nice
     measures.set_nice("self")
-    chosen = {n: p for n, p in programs().items() if not args.only or args.only in n}
+    chosen = programs(args)
     results = {"facts": facts(args), "rounds": {name: [] for name in chosen}}
     for number in range(args.rounds):
         for name, program in chosen.items():
@@ -214,6 +222,7 @@ def parse():
     parser.add_argument("--nice", type=int, default=0,
                         help="-18: before what else this machine does, where sessions are groups "
                              "to its scheduler")
+    parser.add_argument("--one-thread", action="store_true", help="also adit with one thread")
     parser.add_argument("--out", type=Path, help="folder for data-plane.svg")
     parser.add_argument("--results", type=Path, default=ROOT / ".cache/data-plane.json")
     parser.add_argument("--redraw", type=Path, help="results of an earlier run")
@@ -233,7 +242,8 @@ def main():
     results = json.loads(args.redraw.read_text()) if args.redraw else run(args)
     print_all(results)
     if args.out:
-        (args.out / "data-plane.svg").write_text(plot.draw(medians(results), results["facts"]))
+        table = {name: row for name, row in medians(results).items() if name != ONE_THREAD}
+        (args.out / "data-plane.svg").write_text(plot.draw(table, results["facts"]))
 
 
 if __name__ == "__main__":
