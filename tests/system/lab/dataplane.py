@@ -133,13 +133,18 @@ class Adit:
 
 
 class Go:
-    """wireguard-go, whose device is moved inside, as wireguard.com/netns does."""
+    """wireguard-go, whose device is moved inside, as wireguard.com/netns does.
+
+    In a session of its own, as adit's data plane is: where sessions are groups of
+    the scheduler (sched(7), autogroup), neither has more of the processor.
+    """
 
     def __init__(self, program, side, other, settings, starts=True):
         self.link = f"wg{side.n}go"
         self.process = side.outer.popen(program, "-f", self.link, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL,
-                                        env=os.environ | {"LOG_LEVEL": "error"})
+                                        env=os.environ | {"LOG_LEVEL": "error"},
+                                        start_new_session=True)
         wait_for_uapi(self.process, self.link)
         self.pid = self.process.pid
         text = (f"[Interface]\nPrivateKey = {side.key.private}\nListenPort = {PORT}\n"
