@@ -168,6 +168,15 @@ static int forget_sources(struct uapi *uapi, const struct value *value)
 	return r;
 }
 
+static int doubt_sources(struct uapi *uapi, const struct value *value)
+{
+	int r = parse_true(value);
+
+	if (r == 0)
+		wg_device_doubt_sources(uapi->target->device, uapi->now);
+	return r;
+}
+
 /* ---- a peer's keys ---- */
 
 /* The peer that a line is about, made if need be; NULL: the line has no effect. */
@@ -327,6 +336,7 @@ static const struct key device_keys[] = {
 	{"adit_last_timestamp", set_last_timestamp, true},
 	{"adit_sockets", use_sockets, true},
 	{"adit_forget_sources", forget_sources, true},
+	{"adit_doubt_sources", doubt_sources, true},
 	{"adit_up", set_up, true},
 	{0},
 };

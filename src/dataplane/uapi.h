@@ -18,6 +18,7 @@
  *     adit_last_timestamp=HEX12
  *     adit_sockets=true       use the UDP sockets that came beside the text
  *     adit_forget_sources=true         addresses or routes have changed
+ *     adit_doubt_sources=true          likewise: see wg_device_doubt_sources()
  *     adit_up=true    with sockets: packets are read again
  *     adit_up=false   sessions are wiped, the sockets closed, the TUN is not read
  *

@@ -9,6 +9,7 @@
 #include "confine/confine.h"
 #include "confine/terminal.h"
 #include "confine/user.h"
+#include "net/watch.h"
 #include "supervise/diagnosis.h"
 #include "supervise/join.h"
 #include "supervise/network.h"
@@ -26,7 +27,8 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 
-#define GRACE_NS (10 * NS_PER_S) /* from SIGTERM to the end of all */
+#define GRACE_NS	(10 * NS_PER_S)	  /* from SIGTERM to the end of all */
+#define FORGET_PAUSE_NS (100 * NS_PER_MS) /* routes may change by the thousand */
 
 enum { STATUS_ADIT = 125, STATUS_SIGNAL = 128 };
 
@@ -48,6 +50,9 @@ struct run {
 
 	struct tunnel *tunnel; /* NULL: none, or being replaced */
 	struct takeover takeover;
+	int network;	       /* what happens to the host's routes */
+	struct instant forgot; /* which of our addresses to send from */
+	struct instant forget_at;
 
 	bool is_ready; /* process 1 has made everything */
 	bool has_handshake;
@@ -116,6 +121,37 @@ static void respawn_tunnel(struct run *run)
 		log_error(&err);
 		(void)on_tunnel_death(run, -1, 0);
 	}
+}
+
+/* Another uplink may be the better one now, and lets nobody send from the old
+ * one's address.
+ */
+static int on_network(void *context, int fd, uint32_t events)
+{
+	struct run *run = context;
+
+	(void)events;
+	if (watch_read(fd) & WATCH_ROUTES)
+		run->forget_at = instant_add(run->forgot, FORGET_PAUSE_NS);
+	return 0;
+}
+
+static void forget_sources(struct run *run, struct instant now)
+{
+	run->forgot = now;
+	run->forget_at = (struct instant){0};
+	if (run->tunnel)
+		(void)tunnel_forget_sources(run->tunnel, NULL);
+}
+
+/* Without it the tunnel notices after 15 s of silence. */
+static void watch_network(struct run *run)
+{
+	struct error err;
+
+	if (watch_open(&run->network, &err) < 0 ||
+	    loop_add(run->loop, run->network, EPOLLIN, on_network, run) < 0)
+		log_debug("changes of routes are not seen");
 }
 
 static int let_go(struct run *run)
@@ -516,6 +552,8 @@ static int handle_deadlines(struct run *run)
 		return explain_silence(run);
 	if (instant_is_due(run->takeover.due, now))
 		respawn_tunnel(run);
+	if (instant_is_due(run->forget_at, now))
+		forget_sources(run, now);
 	if (instant_is_due(run->end_of_grace, now))
 		end(run, run->grace_status);
 	return 0;
@@ -526,7 +564,7 @@ static int turn_until_ended(struct run *run)
 	while (run->state != RUN_ENDED) {
 		struct instant next = instant_first(instant_first(run->deadline, run->takeover.due),
 						    run->end_of_grace);
-		int r = loop_turn(run->loop, next);
+		int r = loop_turn(run->loop, instant_first(next, run->forget_at));
 
 		if (r == 0)
 			r = handle_deadlines(run);
@@ -565,7 +603,10 @@ static int run_own(struct run *run, const struct confine_options *asked)
 	if (run->options->has_wait)
 		run->deadline = instant_add(run->began, run->options->wait_ns);
 	r = watch(run);
-	return r < 0 ? r : turn_until_ended(run);
+	if (r < 0)
+		return r;
+	watch_network(run);
+	return turn_until_ended(run);
 }
 
 static int run_joined(struct run *run, const struct confine_options *confine)
@@ -612,6 +653,8 @@ static void run_done(struct run *run)
 			(void)close(run->fd[i]);
 	if (run->signals >= 0)
 		(void)close(run->signals);
+	if (run->network >= 0)
+		(void)close(run->network);
 	loop_free(run->loop);
 	terminal_close(&run->terminal);
 	prepare_done(&run->prepared);
@@ -643,6 +686,7 @@ int run_command(struct run_options *options, int *ret_status, struct error *err)
 		.terminal = {.fd = -1},
 		.refresh = {.look_up = {.fd = -1}},
 		.signals = -1,
+		.network = -1,
 		.fd = {-1, -1},
 		.err = err,
 	};

@@ -168,7 +168,7 @@ static int set_endpoint(struct tunnel *tunnel, const uint8_t public_key[32],
 
 static int forget_sources(struct tunnel *tunnel, struct error *err)
 {
-	static const char text[] = "set=1\nadit_forget_sources=true\n\n";
+	static const char text[] = "set=1\nadit_doubt_sources=true\n\n";
 
 	return ask(from(tunnel), text, sizeof(text) - 1, NULL, err);
 }

@@ -38,6 +38,9 @@ enum {
 #define WG_COOKIE_LATENCY	 (5 * NS_PER_S) /* Linux module: on the way back */
 #define WG_COOKIE_MAX_AGE	 (WG_COOKIE_SECRET_MAX_AGE - WG_COOKIE_LATENCY)
 
+/* Ours: after the host's routes have changed, the kernel chooses our address. */
+#define WG_SOURCE_DOUBT_TIME NS_PER_S
+
 /* Linux module: a load once seen counts for this long. */
 #define WG_UNDER_LOAD_TIME NS_PER_S
 

@@ -2,6 +2,7 @@
  * receive.c's, what goes out send.c's, and what belongs to one peer peer.c's.
  */
 #include "base/secret.h"
+#include "wireguard/constants.h"
 #include "wireguard/device_state.h"
 #include "wireguard/peer.h"
 
@@ -125,6 +126,12 @@ void wg_device_forget_sources(struct wg_device *device)
 {
 	for (struct wg_peer *peer = NULL; (peer = wg_peer_next(device, peer));)
 		peer_forget_source(peer);
+}
+
+void wg_device_doubt_sources(struct wg_device *device, struct instant now)
+{
+	wg_device_forget_sources(device);
+	device->sources_doubted_until = instant_add(now, WG_SOURCE_DOUBT_TIME);
 }
 
 void wg_clear_source(struct wg_device *device, const union endpoint *to)

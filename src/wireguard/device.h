@@ -210,6 +210,10 @@ bool wg_device_get_private_key(const struct wg_device *device, uint8_t ret[32]);
 void wg_device_set_mtu(struct wg_device *device, size_t mtu);
 /* Forgets every peer's sticky source: the sockets have changed. */
 void wg_device_forget_sources(struct wg_device *device);
+/* Forgets them and learns none for WG_SOURCE_DOUBT_TIME: the host's routes have
+ * changed, and what is under way still comes to an address that may be no good.
+ */
+void wg_device_doubt_sources(struct wg_device *device, struct instant now);
 /* The last TAI64N sent, so that a successor's initiations are no replays. */
 void wg_device_set_last_timestamp(struct wg_device *device, const uint8_t timestamp[12]);
 void wg_device_get_last_timestamp(const struct wg_device *device, uint8_t ret[12]);

@@ -42,7 +42,8 @@ struct wg_device {
 	struct random_source random;
 	struct wall_time boot_wall; /* wall time at instant 0 */
 	bool is_up;
-	size_t mtu; /* bound of padding; 0: none */
+	size_t mtu;			      /* bound of padding; 0: none */
+	struct instant sources_doubted_until; /* none is learned before; 0: they are */
 
 	struct crypto *crypto;
 	struct noise_static noise;

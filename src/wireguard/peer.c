@@ -127,10 +127,12 @@ void peer_run_timers(struct wg_peer *peer, struct instant now)
 
 /* ---- where it is ---- */
 
-void peer_roam(struct wg_peer *peer, const struct wg_datagram *datagram)
+void peer_roam(struct wg_peer *peer, struct instant now, const struct wg_datagram *datagram)
 {
 	if (!endpoint_equal(&peer->endpoint, datagram->from))
 		peer->endpoint = *datagram->from;
+	if (now.ns < peer->device->sources_doubted_until.ns)
+		return;
 	peer->source = *datagram->to;
 	peer->ifindex = datagram->ifindex;
 }

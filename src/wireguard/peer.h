@@ -88,7 +88,7 @@ void peer_refresh_after_receiving(struct wg_peer *peer, struct instant now);
 uint64_t peer_jitter(const struct wg_peer *peer);
 
 /* An authentic datagram came: its sender is where we send to from now on. */
-void peer_roam(struct wg_peer *peer, const struct wg_datagram *datagram);
+void peer_roam(struct wg_peer *peer, struct instant now, const struct wg_datagram *datagram);
 void peer_forget_source(struct wg_peer *peer);
 
 /* After a response was created or consumed.  False: out of memory. */

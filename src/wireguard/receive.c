@@ -117,7 +117,7 @@ static enum wg_verdict receive_initiation(struct wg_device *device, struct insta
 		return refuse(&device->stats.rx_invalid);
 	/* It took the place of an initiation of ours, which nobody may answer now. */
 	index_remove(&device->indices, &peer->handshake_index);
-	peer_roam(peer, datagram);
+	peer_roam(peer, now, datagram);
 	peer_want(peer, PEER_RESPONSE);
 	return take_handshake(peer, now, datagram);
 }
@@ -139,7 +139,7 @@ static enum wg_verdict receive_response(struct wg_device *device, struct instant
 		device->stats.rx_bad_response++;
 		return refuse(&device->stats.rx_invalid);
 	}
-	peer_roam(peer, datagram);
+	peer_roam(peer, now, datagram);
 	if (peer_begin_session(peer, now)) {
 		peer_complete_handshake(peer, now);
 		/* Whatever is sent first confirms the keys to the other side. */
@@ -205,7 +205,7 @@ static bool is_source_of(struct wg_device *device, const struct wg_peer *peer,
 static void take_data(struct wg_peer *peer, struct instant now, const struct wg_keypair *keypair,
 		      const struct wg_datagram *datagram)
 {
-	peer_roam(peer, datagram);
+	peer_roam(peer, now, datagram);
 	peer_confirm(peer, now, keypair);
 	peer_refresh_after_receiving(peer, now);
 	timers_any_received(&peer->timers, now);

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from lab import adit, internet, provider
+from lab.dataplane import cpu_seconds
 from lab.flow import Flow
 from lab.netns import call_in
 from lab.scene import Scene
@@ -241,3 +242,17 @@ def test_it_keeps_its_port(net, conf):
             kill_and_wait(run)
             time.sleep(LIVED)
         assert ports[0] == ports[1]
+
+
+def test_a_namespace_without_its_device_stays_sealed_and_quiet(net):
+    """Somebody with root inside removes it: there is no way back, and no way out."""
+    with Scene(net) as scene:
+        scene.wait(LIVED)
+        call_in(f"/proc/{scene.pid}/ns/net", os.system, "ip link del wg0")
+        scene.wait(1)
+        before = cpu_seconds(scene.run.pid)
+        scene.wait(2)
+        assert cpu_seconds(scene.run.pid) - before < 0.3
+        scene.assert_sealed()
+        assert not zombies(scene.run)
+        scene.verdict()

@@ -74,6 +74,7 @@ static const struct {
 	{"adit_last_timestamp=00", -EINVAL},
 	{"adit_sockets=1", -EINVAL},
 	{"adit_forget_sources=no", -EINVAL},
+	{"adit_doubt_sources=no", -EINVAL},
 	{"adit_up=", -EINVAL},
 	{"adit_up=1", -EINVAL},
 	{"public_key=" KEY_B "\npreshared_key=1", -EINVAL},
@@ -208,7 +209,7 @@ static void test_our_internal_keys_reach_the_loop(void **state)
 
 	(void)state;
 	assert_string_equal(ask("set=1\nadit_mtu=1280\nadit_sockets=true\n"
-				"adit_forget_sources=true\nadit_up=true\n"
+				"adit_forget_sources=true\nadit_doubt_sources=true\nadit_up=true\n"
 				"adit_last_timestamp=400000000000000a01020304\n\n"),
 			    OK);
 	assert_int_equal(fixture.facts.mtu, 1280);

@@ -401,6 +401,22 @@ static void test_a_source_can_be_forgotten(void **state)
 	assert_false(has_source(pair));
 }
 
+/* What comes to the old address after the routes have changed must not bring it back. */
+static void test_a_source_in_doubt_is_not_learned_for_a_second(void **state)
+{
+	struct pair *pair = *state;
+
+	wg_device_doubt_sources(pair->side[BOB].device, pair->now);
+	assert_false(has_source(pair));
+	pair_send(pair, ALICE);
+	pair_advance_ms(pair, 900);
+	assert_false(has_source(pair));
+	pair_advance_ms(pair, 200);
+	pair_send(pair, ALICE);
+	pair_advance_ms(pair, 100);
+	assert_true(has_source(pair));
+}
+
 static void test_a_new_endpoint_has_no_source_yet(void **state)
 {
 	struct pair *pair = *state;
@@ -447,6 +463,7 @@ int main(void)
 		PAIR_TEST(test_no_key_is_left_when_a_handshake_was_given_up),
 		CONNECTED_TEST(test_a_device_that_goes_down_has_no_session),
 		CONNECTED_TEST(test_a_source_can_be_forgotten),
+		CONNECTED_TEST(test_a_source_in_doubt_is_not_learned_for_a_second),
 		CONNECTED_TEST(test_a_new_endpoint_has_no_source_yet),
 		CONNECTED_TEST(test_silence_makes_a_source_doubtful),
 	};
