@@ -1,0 +1,71 @@
+"""Packets of a flow arrive in the order in which they were sent, whoever seals and opens them."""
+
+import time
+from pathlib import Path
+
+import pytest
+from lab import dataplane
+from lab.dataplane import Adit, Cable, Settings
+
+PIECE = 10_000_000  # packets a call of the helper, in the long run
+LONG = 100_000_000
+LONG_SECONDS = 20 * 60
+# For how many processors a data plane shall have threads: those of this machine
+# (two threads on two), one (a single thread), and five (two threads and three helpers).
+PROCESSORS = [pytest.param(None, id="as_the_machine_has"), pytest.param(1, id="one_thread"),
+              pytest.param(5, id="helpers")]
+
+
+def adit_for(processors):
+    env = {"DATAPLANE_PROCESSORS": str(processors)} if processors else None
+
+    def start(side, other, settings, starts):
+        return Adit(side, other, settings, starts, env=env)
+
+    return start
+
+
+@pytest.fixture
+def make_tunnel():
+    cables = []
+
+    def make(processors, **settings):
+        cable = Cable(Settings(**settings))
+        cables.append(cable)
+        cable.start(adit_for(processors), adit_for(processors))
+        assert dataplane.wait_until(lambda: cable.ping(count=1) == 0), "no handshake"
+        return cable
+
+    yield make
+    for cable in cables:
+        cable.close()
+
+
+def send_numbers(cable, count, seconds):
+    """What numbered_flow says of so many packets from left to right."""
+    helper = Path(dataplane.helper()).with_name("numbered_flow")
+    out = cable.left.outer.run(helper, cable.left.inner.path, cable.right.inner.path,
+                               f"{cable.right.inside()}:7002", count, timeout=seconds).stdout
+    return {key: int(value) for key, value in (word.split("=") for word in out.split())}
+
+
+@pytest.mark.parametrize("processors", PROCESSORS)
+def test_a_million_packets_of_a_flow_keep_their_order(make_tunnel, processors):
+    cable = make_tunnel(processors)
+    seen = send_numbers(cable, 1_000_000, 300)
+    assert seen["received"] >= 1_000_000 and seen["disordered"] == 0, seen
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("processors", PROCESSORS)
+def test_a_hundred_million_packets_of_a_flow_keep_their_order(make_tunnel, processors):
+    """As many of them as twenty minutes allow; `-s` shows how far it is."""
+    cable = make_tunnel(processors)
+    total = {"sent": 0, "received": 0, "disordered": 0, "lost": 0}
+    end = time.monotonic() + LONG_SECONDS
+    while total["received"] < LONG and time.monotonic() < end:
+        seen = send_numbers(cable, PIECE, LONG_SECONDS)
+        total = {key: total[key] + seen[key] for key in total}
+        print(f"\n{total}", flush=True)
+        assert total["disordered"] == 0, total
+    assert total["received"] >= PIECE
