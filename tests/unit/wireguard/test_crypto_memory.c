@@ -237,7 +237,7 @@ static void free_devices(struct pair *pair)
 /* What must be found, and is not the devices' own doing. */
 static void plant_in_the_heap(struct pair *pair)
 {
-	static uint8_t *planted;
+	static uint8_t *volatile planted;
 	const struct wg_peer *peer = pair->side[ALICE].peer;
 
 	planted = malloc(32);
@@ -245,15 +245,14 @@ static void plant_in_the_heap(struct pair *pair)
 	memcpy(planted, peer->keypairs.current->send.byte, 32);
 }
 
-/* On the stack below, as a function that does not wipe would leave it. */
+/* On the stack, deep below, as a function that does not wipe would leave it. */
 __attribute__((noinline)) static void plant_on_the_stack(struct pair *pair)
 {
-	volatile uint8_t left[64];
+	uint8_t left[4096];
 	const struct wg_peer *peer = pair->side[ALICE].peer;
 
-	for (size_t i = 0; i < 32; i++)
-		left[i] = peer->handshake.peer.preshared_key[i];
-	(void)left[0];
+	memcpy(left, peer->handshake.peer.preshared_key, 32);
+	__asm__ volatile("" : : "r"(left) : "memory");
 }
 
 enum step {
@@ -723,9 +722,10 @@ static void expect_burned(const uint8_t stack[PAINTED_DEPTH])
 {
 	size_t at = 0;
 
-	while (at < PAINTED_DEPTH && stack[at] == PAINT)
+	/* clang touches each page of a large frame: some bytes of another colour */
+	while (at < PAINTED_DEPTH - 2048 && (stack[at] == PAINT || stack[at + 64] == PAINT))
 		at++;
-	assert_in_range(at, 1024, PAINTED_DEPTH - 1024);
+	assert_in_range(at, 1024, PAINTED_DEPTH - 2048);
 	assert_true(secret_is_zero(stack + at + 128, 1024));
 }
 
