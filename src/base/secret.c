@@ -17,6 +17,19 @@ struct secret_head {
 
 static atomic_size_t n_unlocked; /* bytes */
 
+/* AddressSanitizer's: what secrets point to is no leak.  Other sanitizers have none. */
+#ifdef ADIT_SANITIZED
+__attribute__((weak)) void __lsan_register_root_region(const void *region, size_t len);
+__attribute__((weak)) void __lsan_unregister_root_region(const void *region, size_t len);
+#define NOTE_ROOT(head, len)                                                                       \
+	(__lsan_register_root_region ? __lsan_register_root_region(head, len) : (void)0)
+#define FORGET_ROOT(head, len)                                                                     \
+	(__lsan_unregister_root_region ? __lsan_unregister_root_region(head, len) : (void)0)
+#else
+#define NOTE_ROOT(head, len)   ((void)0)
+#define FORGET_ROOT(head, len) ((void)0)
+#endif
+
 void *secret_new(size_t size)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -37,6 +50,7 @@ void *secret_new(size_t size)
 		head->unlocked = mapped;
 	atomic_fetch_add(&n_unlocked, head->unlocked);
 	head->mapped = mapped;
+	NOTE_ROOT(head, mapped);
 	return head + 1;
 }
 
@@ -52,6 +66,7 @@ void secret_free(void *secret)
 	if (mapped == 0) /* a child's wiped copy: the size went with it */
 		return;
 	atomic_fetch_sub(&n_unlocked, head->unlocked);
+	FORGET_ROOT(head, mapped);
 	secret_wipe(head, mapped);
 	(void)munmap(head, mapped);
 }
