@@ -208,6 +208,15 @@ static void flood_bob(struct pair *pair)
 	}
 }
 
+/* So that the memory of the first is not given back with it. */
+static void add_other_peers(struct pair *pair)
+{
+	const uint8_t key[32] = {1};
+
+	for (enum pair_name name = ALICE; name < PAIR_SIDES; name++)
+		assert_non_null(wg_peer_add(pair->side[name].device, pair->now, key));
+}
+
 static void remove_peers(struct pair *pair)
 {
 	for (enum pair_name name = ALICE; name < PAIR_SIDES; name++)
@@ -265,6 +274,7 @@ enum step {
 	CHANGE_PRIVATE_KEYS,
 	CHANGE_PRESHARED_KEY,
 	FLOOD_BOB,
+	ADD_OTHER_PEERS,
 	REMOVE_PEERS,
 	REMOVE_ALL_PEERS,
 	TAKE_DEVICES_DOWN,
@@ -284,6 +294,7 @@ static void (*const steps[STEPS])(struct pair *pair) = {
 	[CHANGE_PRIVATE_KEYS] = change_private_keys,
 	[CHANGE_PRESHARED_KEY] = change_preshared_key,
 	[FLOOD_BOB] = flood_bob,
+	[ADD_OTHER_PEERS] = add_other_peers,
 	[REMOVE_PEERS] = remove_peers,
 	[REMOVE_ALL_PEERS] = remove_all_peers,
 	[TAKE_DEVICES_DOWN] = take_devices_down,
@@ -499,6 +510,28 @@ static void test_sessions_that_have_expired_are_gone(void **state)
 	take(ADVANCE_541_SECONDS);
 }
 
+static void test_sessions_that_have_lost_their_place_are_gone(void **state)
+{
+	(void)state;
+	shake_hands();
+	bury(KIND(SESSION));
+	for (int i = 0; i < 2; i++) {
+		take_without_looking(ADVANCE_121_SECONDS);
+		take_without_looking(EXCHANGE_PACKETS); /* a new session */
+	}
+	take(EXCHANGE_PACKETS);
+	assert_true(twin.found.n_secret[NEEDLE_SESSION] > 0);
+}
+
+static void test_a_peer_removed_from_among_others_leaves_nothing(void **state)
+{
+	(void)state;
+	take(ADD_OTHER_PEERS);
+	shake_hands();
+	bury(~KIND(PRIVATE));
+	take(REMOVE_PEERS);
+}
+
 static void test_a_removed_peer_leaves_nothing_but_the_devices_key(void **state)
 {
 	(void)state;
@@ -536,6 +569,14 @@ static void test_a_device_that_is_down_keeps_its_configuration_alone(void **stat
 	take(TAKE_DEVICES_DOWN);
 	assert_int_equal(twin.found.n_secret[NEEDLE_PRIVATE], 2 * 4);
 	assert_int_equal(twin.found.n_secret[NEEDLE_PRESHARED], 2 * 4);
+}
+
+static void test_a_device_that_goes_down_forgets_the_handshake_under_way(void **state)
+{
+	(void)state;
+	take(ASK_FOR_HANDSHAKE);
+	bury(KIND(EPHEMERAL) | KIND(CHAIN));
+	take(TAKE_DEVICES_DOWN);
 }
 
 static void test_cookies_and_their_secret_go_with_peer_and_device(void **state)
@@ -768,10 +809,13 @@ int main(int argc, char **argv)
 		TWIN_TEST(test_a_replaced_private_key_is_gone_and_what_was_agreed_with_it),
 		TWIN_TEST(test_a_replaced_preshared_key_is_gone),
 		TWIN_TEST(test_sessions_that_have_expired_are_gone),
+		TWIN_TEST(test_sessions_that_have_lost_their_place_are_gone),
+		TWIN_TEST(test_a_peer_removed_from_among_others_leaves_nothing),
 		TWIN_TEST(test_a_removed_peer_leaves_nothing_but_the_devices_key),
 		TWIN_TEST(test_a_peer_removed_within_a_handshake_leaves_nothing),
 		TWIN_TEST(test_all_peers_removed_leave_nothing_but_the_devices_key),
 		TWIN_TEST(test_a_device_that_is_down_keeps_its_configuration_alone),
+		TWIN_TEST(test_a_device_that_goes_down_forgets_the_handshake_under_way),
 		TWIN_TEST(test_cookies_and_their_secret_go_with_peer_and_device),
 		TWIN_TEST(test_a_freed_device_leaves_nothing),
 	};
