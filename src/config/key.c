@@ -87,7 +87,7 @@ static bool set_interface_dns(struct builder *builder, const struct item *item, 
 }
 
 enum {
-	MTU_MIN = 576, /* what every IPv4 host takes (RFC 791 section 3.1) */
+	MTU_MIN = 576,	      /* what every IPv4 host takes (RFC 791 section 3.1) */
 	MTU_MAX = 65507 - 32, /* the UDP payload of an IPv4 packet, less what WireGuard adds */
 };
 
