@@ -1,6 +1,7 @@
 """A flow goes on after every failure of the kernel's calls, and the one of the machine around it."""
 
 import errno
+import itertools
 import time
 
 import pytest
@@ -12,7 +13,7 @@ from lab.flow import Flow
 CODES = [errno.EAGAIN, errno.ENOBUFS, errno.EMSGSIZE, errno.EPERM, errno.ENETUNREACH]
 MORE_CODES = [errno.EINVAL, errno.EIO, errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL,
               errno.EINTR, errno.ENOMEM]
-SPELL = 0.06  # seconds that a failure lasts
+SPELL = 0.04  # seconds that a failure lasts
 RECOVERY = 5  # seconds within which TCP has noticed that it is over; its timer doubles
 
 
@@ -63,12 +64,11 @@ def scene():
     scene.close()
 
 
-@pytest.mark.parametrize("call", ["sendmmsg", "recvmmsg", "readv", "writev"])
 @pytest.mark.parametrize("codes", [CODES, pytest.param(MORE_CODES, marks=pytest.mark.long)],
                          ids=["some", "more"])
-def test_a_flow_goes_on_through_every_error_of(scene, call, codes):
+def test_a_flow_goes_on_through_every_error(scene, codes):
     """Each errno at some calls for a while, then at every call."""
-    for code in codes:
+    for call, code in itertools.product(["sendmmsg", "recvmmsg", "readv", "writev"], codes):
         before = scene.faults.failed(call)
         scene.faults.set(call, code, every=10 if call == "writev" else 3)
         scene.let_flow(SPELL)
@@ -94,11 +94,12 @@ def test_an_interrupted_wait_is_no_end(scene):
     scene.verdict()
 
 
-@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOBUFS, errno.EAGAIN])
+@pytest.mark.parametrize("code", [errno.EAGAIN, *(pytest.param(code, marks=pytest.mark.long)
+                                                  for code in (errno.EPERM, errno.ENOBUFS))])
 def test_sends_that_fail_for_long_do_not_keep_the_processor_busy(scene, code):
     scene.faults.set("sendmmsg", code, every=1)
     before = cpu_seconds(scene.left.pid)
-    time.sleep(1)
+    time.sleep(0.8)
     assert cpu_seconds(scene.left.pid) - before < 0.3
     assert scene.left.stats()["tx_errno"] == code
     scene.faults.clear()
@@ -139,13 +140,15 @@ STOPS = [
     (stop_by_firewall, errno.EPERM, lambda cable: cable.left.outer.nft("delete table inet x\n")),
     (stop_by_route, errno.ENETUNREACH,
      lambda cable: cable.left.outer.ip("route add 10.80.0.0/24 dev eth0\n")),
-    (stop_by_link, errno.ENETUNREACH, lambda cable: cable.left.outer.ip("link set eth0 up\n")),
-    (stop_by_address, errno.ENETUNREACH,
-     lambda cable: cable.left.outer.ip(f"address add {cable.left.address()}/24 dev eth0\n")),
+    pytest.param(stop_by_link, errno.ENETUNREACH,
+                 lambda cable: cable.left.outer.ip("link set eth0 up\n"), marks=pytest.mark.long),
+    pytest.param(stop_by_address, errno.ENETUNREACH,
+                 lambda cable: cable.left.outer.ip(f"address add {cable.left.address()}/24 dev eth0\n"),
+                 marks=pytest.mark.long),
 ]
 
 
-@pytest.mark.parametrize("stop, code, undo", STOPS, ids=[stop[0].__name__ for stop in STOPS])
+@pytest.mark.parametrize("stop, code, undo", STOPS, ids=["firewall", "route", "link", "address"])
 def test_a_flow_goes_on_after(scene, stop, code, undo):
     scene.let_flow()
     stop(scene.cable)

@@ -87,14 +87,18 @@ def kill_many(run, times, lived=LIVED):
     return kills
 
 
+def udp_ports(net):
+    return sorted(line.split()[3] for line in net.host.output("ss", "-Huln").splitlines())
+
+
 def check_kills(net, conf, times):
     flow = Flow()
     with adit.start(net, conf, *flow.command, options=["--wait", "5"]) as run:
         run.wait_for_command()
         time.sleep(LIVED)
-        before = descriptors(run)
+        before = descriptors(run), udp_ports(net)
         kills = kill_many(run, times)
-        assert descriptors(run) == before and not zombies(run)
+        assert (descriptors(run), udp_ports(net)) == before and not zombies(run)
         n_blocks = len(flow.stop()["blocks"])
     assert flow.is_unharmed(), flow.report["error"]
     assert n_blocks > 20 * times, "the connection hardly moved"
@@ -107,13 +111,11 @@ def check_kills(net, conf, times):
     assert statistics.median(gaps) <= limit() and max(gaps) <= 10 * limit()
 
 
-def test_a_connection_survives_twenty_deaths_and_is_hardly_interrupted(net, conf):
-    check_kills(net, conf, 20)
-
-
-@pytest.mark.long
-def test_a_hundred_deaths_leave_no_descriptor_and_no_zombie(net, conf):
-    check_kills(net, conf, 100)
+@pytest.mark.parametrize("times", [5, *(pytest.param(times, marks=pytest.mark.long)
+                                        for times in (20, 100))])
+def test_a_connection_survives_deaths_and_is_hardly_interrupted(net, conf, times):
+    """No descriptor is lost, no zombie is left, and the port stays."""
+    check_kills(net, conf, times)
 
 
 def test_a_crash_loop_backs_off_and_stays_sealed(net):
@@ -121,10 +123,10 @@ def test_a_crash_loop_backs_off_and_stays_sealed(net):
     with Scene(net) as scene:
         scene.wait(LIVED)
         pauses = []
-        for _ in range(8):
+        for _ in range(6):
             pauses.append(kill_and_wait(scene.run)[1])
         scene.assert_sealed()
-        expected = [0.01 * 2 ** i for i in range(8)]
+        expected = [0.01 * 2 ** i for i in range(6)]
         assert all(pause >= least for pause, least in zip(pauses, expected)), pauses
         assert all(pause < 2 * least + READY_BUSY for pause, least in zip(pauses, expected)), pauses
         scene.wait_until_online()
@@ -222,26 +224,12 @@ def test_packets_that_waited_too_long_are_never_sent(net, conf):
 
 
 def test_the_first_handshake_of_the_successor_is_accepted(net, conf):
-    """Also when the old one died in the very moment of its own: the next would be 5 s later."""
+    """Though the old one died right after its own: refused, the next would come 5 s later."""
     run, pid = start_sleeper(net, conf)
     with run, inside(pid) as sock:
-        for i in range(5):
+        for i in range(3):
             kill_and_wait(run)
             send_until_seen(net, sock, f"again{i}", 3)
-            # the next one dies right after its handshake
-            if i % 2:
-                time.sleep(LIVED)
-
-
-def test_it_keeps_its_port(net, conf):
-    run, _ = start_sleeper(net, conf)
-    with run:
-        ports = []
-        for _ in range(2):
-            ports.append(net.host.output("ss", "-Huln").split("\n")[0].split()[3])
-            kill_and_wait(run)
-            time.sleep(LIVED)
-        assert ports[0] == ports[1]
 
 
 def test_a_namespace_without_its_device_stays_sealed_and_quiet(net):
@@ -249,9 +237,9 @@ def test_a_namespace_without_its_device_stays_sealed_and_quiet(net):
     with Scene(net) as scene:
         scene.wait(LIVED)
         call_in(f"/proc/{scene.pid}/ns/net", os.system, "ip link del wg0")
-        scene.wait(1)
+        scene.wait(0.5)
         before = cpu_seconds(scene.run.pid)
-        scene.wait(2)
+        scene.wait(1.5)
         assert cpu_seconds(scene.run.pid) - before < 0.3
         scene.assert_sealed()
         assert not zombies(scene.run)

@@ -9,6 +9,7 @@ outside and moved inside, as wireguard.com/netns does.
 
 import os
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from lab import adit, dataplane, netns
 from lab.provider import Key, wait_for_uapi, wg
 
 PORT = 51820
+SETTLE = 0.3  # seconds
 
 
 def adit_device():
@@ -66,9 +68,9 @@ class Node:
         lines = wg("show", self.link, what).splitlines()
         return dict(line.split("\t", 1) for line in lines)
 
-    def ping(self, other, family=4, count=3):
-        """How many of `count` answers are missing after two seconds."""
-        out = self.inner.run("ping", f"-{family}", "-c", count, "-w", "2", "-i", "0.02",
+    def ping(self, other, family=4, count=3, patience=2):
+        """How many of `count` answers are missing after so many seconds."""
+        out = self.inner.run("ping", f"-{family}", "-c", count, "-w", patience, "-i", "0.02",
                              other.inside(family), check=False).stdout
         received = [line for line in out.splitlines() if "received" in line]
         return count - int(received[0].split(",")[1].split()[0]) if received else count
@@ -109,7 +111,28 @@ class Star:
         self.hub, *self.spokes = [
             Node(name, n, spaces[2 * n], spaces[2 * n + 1], argv)
             for n, (name, argv) in enumerate(zip(names, [hub, *spokes]))]
+        self._placed = None
+        self.reset()
+
+    def _addresses(self):
+        return [node.outer.output("ip", "-br", "address") for node in (self.hub, *self.spokes)]
+
+    def _place_all(self):
+        """Not without need: adit forgets which address to send from when addresses change."""
+        if self._addresses() == self._placed:
+            return
         for spoke in self.spokes:
+            self._place(self.hub.outer, spoke.outer, spoke.n)
+        self._placed = self._addresses()
+        time.sleep(SETTLE)
+
+    def reset(self):
+        """Ports, peers and addresses as at first, and no session."""
+        self._place_all()
+        self.hub.set("listen-port", PORT, "fwmark", 0)
+        for spoke in self.spokes:
+            spoke.set("listen-port", PORT, "peer", self.hub.key.public, "remove")
+            self.hub.set("peer", spoke.key.public, "remove")
             self.hub.set("peer", spoke.key.public, "allowed-ips",
                          f"{spoke.inside(4)}/32,{spoke.inside(6)}/128")
             spoke.set("peer", self.hub.key.public, "allowed-ips", "10.81.0.0/24,fd81::/64",
@@ -120,14 +143,17 @@ class Star:
         for space in (hub, spoke):  # one address may go, the others stay
             space.sysctl(net__ipv4__conf__all__promote_secondaries=1)
         hub.ip(f"link add eth{n} type veth peer name eth0 netns {spoke.name}\n"
-               f"address add {hub_address(n, 4)}/24 dev eth{n}\n"
+               f"link set eth{n} up\nlink set lo up\n")
+        spoke.ip("link set eth0 up\nlink set lo up\n")
+
+    @staticmethod
+    def _place(hub, spoke, n):
+        hub.ip(f"address flush dev eth{n}\naddress add {hub_address(n, 4)}/24 dev eth{n}\n"
                f"address add {hub_address(n, 6)}/64 dev eth{n} nodad\n"
                f"address add {second_address(n, 4)}/24 dev eth{n}\n"
-               f"address add {second_address(n, 6)}/64 dev eth{n} nodad\nlink set eth{n} up\n"
-               "link set lo up\n")
-        spoke.ip(f"address add 10.80.{n}.2/24 dev eth0\n"
-                 f"address add fd80:0:0:{n}::2/64 dev eth0 nodad\n"
-                 "link set eth0 up\nlink set lo up\n")
+               f"address add {second_address(n, 6)}/64 dev eth{n} nodad\n")
+        spoke.ip(f"address flush dev eth0\naddress add 10.80.{n}.2/24 dev eth0\n"
+                 f"address add fd80:0:0:{n}::2/64 dev eth0 nodad\n")
 
     def close(self):
         for node in (self.hub, *self.spokes):
