@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,11 +21,29 @@ static int wait_for(pid_t child, int channel)
 	return 1;
 }
 
-int daemon_fork(int *ret_channel, int *ret_status, struct error *err)
+static void close_others(const int *kept, size_t n_kept)
+{
+	unsigned int from = STDERR_FILENO + 1;
+	unsigned int next;
+
+	do {
+		next = UINT_MAX;
+		for (size_t i = 0; i < n_kept; i++)
+			if (kept[i] >= (int)from && (unsigned int)kept[i] < next)
+				next = (unsigned int)kept[i];
+		if (next > from)
+			(void)close_range(from, next - (next < UINT_MAX), 0);
+		from = next + 1;
+	} while (next < UINT_MAX);
+}
+
+int daemon_fork(const int *kept, size_t n_kept, int *ret_channel, int *ret_status,
+		struct error *err)
 {
 	int ends[2];
 	pid_t child;
 
+	close_others(kept, n_kept);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return error_errno(err, errno, "cannot open a pipe");
 	child = fork();

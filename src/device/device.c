@@ -35,7 +35,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define FORGET_PAUSE_NS (100 * NS_PER_MS) /* routes may change by the thousand */
+#define FORGET_PAUSE_NS (10 * NS_PER_MS) /* routes may change by the thousand */
 
 struct device {
 	const struct device_options *options;
@@ -428,11 +428,12 @@ int device_run(const struct device_options *options, int *ret_status, struct err
 		.engine = ENGINE_NONE,
 		.signals = -1,
 	};
+	const int given[] = {options->tun, options->uapi};
 	int channel = -1;
 	int r = 0;
 
 	if (!options->is_foreground)
-		r = daemon_fork(&channel, ret_status, err);
+		r = daemon_fork(given, 2, &channel, ret_status, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = start(&device, err);

@@ -80,16 +80,20 @@ static void remove_own_peer(struct wg_device *device)
 int wg_device_set_private_key(struct wg_device *device, struct instant now, const uint8_t key[32])
 {
 	AUTO_WIPE struct secret_key old = {0};
+	bool had_key = wg_device_get_private_key(device, old.byte);
 
-	(void)wg_device_get_private_key(device, old.byte);
 	if (!noise_static_set_key(&device->noise, key))
 		return -EINVAL;
 	if (secret_equal(old.byte, device->noise.own.private_key, sizeof(old.byte)))
 		return 0;
 	cookie_checker_set_key(&device->checker, device->noise.own.public_key);
 	remove_own_peer(device);
-	for (struct wg_peer *peer = NULL; (peer = wg_peer_next(device, peer));)
+	for (struct wg_peer *peer = NULL; (peer = wg_peer_next(device, peer));) {
 		peer_change_key(peer, now);
+		/* those of a device without a key went nowhere */
+		if (!had_key && peer->timers.keepalive_s > 0)
+			peer_send_keepalive(peer);
+	}
 	crypto_forget(device->crypto);
 	return 0;
 }

@@ -18,24 +18,40 @@ static int output[2];
 
 enum { READY, READY_WITH_OUTPUT, NEVER_READY };
 
+/* Above standard error, other than this one. */
+static int count_open(int other)
+{
+	int n = 0;
+
+	for (int fd = STDERR_FILENO + 1; fd < 100; fd++)
+		n += fd != other && fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
 /* A program that goes to the background; its own status is a child's. */
 static int run_program(int how)
 {
 	int channel = -1;
 	int status = 99;
+	int kept[] = {-1, -1, -1};
 	char folder[PATH_MAX];
 	int r;
 
 	(void)dup2(output[1], STDOUT_FILENO);
 	(void)close(output[0]);
 	(void)close(output[1]);
-	r = daemon_fork(&channel, &status, NULL);
+	kept[0] = fcntl(STDOUT_FILENO, F_DUPFD, 20);
+	kept[1] = fcntl(STDOUT_FILENO, F_DUPFD, 11);
+	(void)fcntl(STDOUT_FILENO, F_DUPFD, 3);
+	(void)fcntl(STDOUT_FILENO, F_DUPFD, 15);
+	(void)fcntl(STDOUT_FILENO, F_DUPFD, 30);
+	r = daemon_fork(kept, 3, &channel, &status, NULL);
 	if (r == 1)
 		return status;
 	if (r != 0 || how == NEVER_READY)
 		return 3;
-	(void)dprintf(STDOUT_FILENO, "waits %d %s\n", getsid(0) == getpid(),
-		      getcwd(folder, sizeof(folder)));
+	(void)dprintf(STDOUT_FILENO, "waits %d %s %d\n", getsid(0) == getpid(),
+		      getcwd(folder, sizeof(folder)), count_open(channel));
 	(void)poll(NULL, 0, 50);
 	daemon_ready(channel, how == READY_WITH_OUTPUT);
 	(void)dprintf(STDOUT_FILENO, "ready\n");
@@ -85,14 +101,14 @@ static void test_the_first_process_ends_when_the_second_is_ready(void **state)
 {
 	(void)state;
 	assert_int_equal(start_program(READY), 0);
-	assert_string_equal(read_output(), "waits 1 /\n");
+	assert_string_equal(read_output(), "waits 1 / 2\n");
 }
 
 static void test_output_can_be_kept(void **state)
 {
 	(void)state;
 	assert_int_equal(start_program(READY_WITH_OUTPUT), 0);
-	assert_string_equal(read_output(), "waits 1 /\nready\n");
+	assert_string_equal(read_output(), "waits 1 / 2\nready\n");
 }
 
 static void test_an_end_before_that_is_a_failure(void **state)

@@ -145,6 +145,32 @@ static void test_a_new_key_works_with_whoever_knows_it(void **state)
 	assert_int_equal(bob->n_delivered, 2);
 }
 
+/* The kernel's netns.sh: also where the private key is set after the link is up. */
+static void test_keepalives_begin_with_the_first_key(void **state)
+{
+	static uint8_t bytes[WG_DATAGRAM_MAX];
+	static const uint8_t key[32] = {0x40, [31] = 0x40};
+	static const uint8_t public_key[32] = {9};
+	const struct instant now = {100 * NS_PER_S};
+	struct wg_output output = {.bytes = bytes};
+	union endpoint endpoint;
+	struct wg_device *device =
+		wg_device_new(pair_fill_random, *state, (struct wall_time){NS_PER_S});
+	struct wg_peer *peer;
+
+	assert_non_null(device);
+	assert_true(endpoint_parse("127.0.0.1:1", 11, &endpoint));
+	peer = wg_peer_add(device, now, public_key);
+	wg_peer_set_endpoint(peer, &endpoint);
+	wg_peer_set_keepalive(device, now, peer, 25);
+	wg_device_up(device, now);
+	assert_false(wg_next_output(device, now, &output));
+	assert_int_equal(wg_device_set_private_key(device, now, key), 0);
+	assert_true(wg_next_output(device, now, &output));
+	assert_int_equal(bytes[0], 1); /* an initiation: whitepaper section 5.4.2 */
+	wg_device_free(device);
+}
+
 static void test_a_peer_with_the_new_keys_public_key_is_removed(void **state)
 {
 	struct pair *pair = *state;
@@ -470,6 +496,7 @@ int main(void)
 		CONNECTED_TEST(test_a_new_key_ends_sending_and_begins_anew_at_once),
 		PAIR_TEST(test_a_session_of_the_old_key_not_confirmed_yet_does_not_send),
 		CONNECTED_TEST(test_a_new_key_works_with_whoever_knows_it),
+		CONNECTED_TEST(test_keepalives_begin_with_the_first_key),
 		CONNECTED_TEST(test_a_peer_with_the_new_keys_public_key_is_removed),
 		CONNECTED_TEST(test_up_and_down_can_be_said_twice),
 		CONNECTED_TEST(test_after_a_restart_of_the_initiator_there_is_a_new_session),
