@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,14 @@ enum {
 bool engine_is_alive(const struct engine *engine)
 {
 	return engine->process.pid > 0;
+}
+
+/* Also where its death has not been noted yet: nothing was said to it then. */
+static bool can_hear(const struct engine *engine)
+{
+	struct pollfd death = {.fd = engine->process.pidfd, .events = POLLIN};
+
+	return engine_is_alive(engine) && poll(&death, 1, 0) == 0;
 }
 
 static bool is_open(const struct engine *engine)
@@ -191,7 +200,7 @@ int engine_set(struct engine *engine, const struct syntax_set *set)
 	struct change change;
 	int r;
 
-	if (!engine_is_alive(engine))
+	if (!can_hear(engine))
 		return -EAGAIN;
 	r = journal_reserve(&engine->journal, set->len);
 	if (r == 0)
@@ -270,7 +279,7 @@ int engine_get(struct engine *engine, char **ret, size_t *ret_len)
 	struct process_reply reply = {0};
 	int r;
 
-	if (!engine_is_alive(engine))
+	if (!can_hear(engine))
 		return -EAGAIN;
 	r = ask_for(engine, &request, &reply);
 	if (r == 0)

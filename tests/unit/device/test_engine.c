@@ -256,6 +256,19 @@ static void test_a_successor_knows_where_a_peer_has_moved_to(void **state)
 	assert_non_null(strstr(get(), "endpoint=127.0.0.1:11\n"));
 }
 
+static void test_a_request_after_a_death_that_nobody_noted_is_put_off(void **state)
+{
+	struct pollfd death;
+
+	(void)state;
+	start_engine();
+	death = (struct pollfd){.fd = engine.process.pidfd, .events = POLLIN};
+	assert_int_equal(kill(engine.process.pid, SIGKILL), 0);
+	assert_int_equal(poll(&death, 1, 2000), 1);
+	assert_int_equal(set("fwmark=1\n"), -EAGAIN);
+	assert_int_equal(engine_get(&engine, NULL, NULL), -EAGAIN);
+}
+
 static void test_looking_is_put_off_when_it_was_done_a_moment_ago(void **state)
 {
 	struct instant now = clock_now();
@@ -326,6 +339,7 @@ int main(void)
 		TEST(test_a_mark_changes_on_the_sockets_in_use),
 		TEST(test_a_successor_is_what_its_predecessor_was),
 		TEST(test_a_successor_knows_where_a_peer_has_moved_to),
+		TEST(test_a_request_after_a_death_that_nobody_noted_is_put_off),
 		TEST(test_looking_is_put_off_when_it_was_done_a_moment_ago),
 		TEST(test_the_journal_is_shortened_when_it_is_long),
 		TEST(test_a_data_plane_that_does_not_answer_is_ended),
