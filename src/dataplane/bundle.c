@@ -168,7 +168,7 @@ static void commit_slice(struct bundle *bundle, const struct wg_seal *seal,
 	for (unsigned int i = 0; i < slice->n; i++) {
 		const struct bundle_frame *frame = slice->frame[i];
 
-		if (frame != *planned)
+		if (!*planned || frame != *planned)
 			plan_runs(&bundle->batch, frame);
 		*planned = frame;
 		route.tos = wg_outer_tos(frame->bytes, frame->len);

@@ -183,7 +183,7 @@ static bool begin_frame(struct sender *sender, struct bundle *bundle, unsigned i
 
 static void begin_bundle(struct sender *sender, struct bundle *bundle)
 {
-	bool is_refused[BUNDLE_FRAMES_MAX];
+	bool is_refused[BUNDLE_FRAMES_MAX] = {false};
 
 	if (bundle->n_frames == 0)
 		return;

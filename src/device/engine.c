@@ -197,7 +197,7 @@ static void shorten_journal(struct engine *engine)
 int engine_set(struct engine *engine, const struct syntax_set *set)
 {
 	struct process_request request = {.body = set->text, .body_len = set->len};
-	struct change change;
+	struct change change = {.fresh = {.fd = {-1, -1}}};
 	int r;
 
 	if (!can_hear(engine))

@@ -53,7 +53,7 @@ static int find_namespace(const struct follow *follow, int32_t *ret, struct erro
 
 static int look(const struct follow *follow, struct follow_state *ret, struct error *err)
 {
-	struct link_info info;
+	struct link_info info = {0};
 	int32_t nsid = -1;
 	int r = find_namespace(follow, &nsid, err);
 

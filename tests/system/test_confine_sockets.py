@@ -83,7 +83,9 @@ def test_a_socket_that_appears_in_run_or_tmp_later_is_dead():
         process.stdout.readline()
         with listening("/run/late.sock"), listening("/tmp/late.sock"):
             out, _ = process.communicate("go\n", timeout=10)
-    assert out.count("ConnectionRefused") == 2, out
+    # where something is mounted below /run, what comes later is not there at all
+    ends = [line.split(":")[0] for line in out.splitlines()]
+    assert len(ends) == 2 and set(ends) <= {"ConnectionRefusedError", "FileNotFoundError"}, out
 
 
 def test_a_socket_moved_after_it_was_bound_is_dead():
