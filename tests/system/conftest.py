@@ -13,7 +13,7 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab import adit, sandbox  # noqa: E402
+from lab import adit, dataplane, sandbox  # noqa: E402
 from lab.canaries import Canaries  # noqa: E402
 from lab.internet import Internet  # noqa: E402
 from lab.oracle import Oracle  # noqa: E402
@@ -95,3 +95,20 @@ def conf(net):
 def has_binary(request):
     if sandbox.is_inside() and not adit.source().exists():
         pytest.exit(f"{adit.source()} is not built", returncode=2)
+
+
+@pytest.fixture
+def make_cable():
+    """Two data planes with a session, by the programs of either end; closed after the test."""
+    cables = []
+
+    def make(left, right, **settings):
+        cable = dataplane.Cable(dataplane.Settings(**settings))
+        cables.append(cable)
+        cable.start(left, right)
+        assert dataplane.wait_until(lambda: cable.ping(count=1) == 0), "no handshake"
+        return cable
+
+    yield make
+    for cable in cables:
+        cable.close()

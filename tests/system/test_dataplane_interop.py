@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from lab import dataplane
-from lab.dataplane import Adit, Cable, Settings, go
+from lab.dataplane import Adit, go
 from lab.provider import wg
 
 PACKAGED, NEWEST = dataplane.packaged_wireguard_go(), dataplane.newest_wireguard_go()
@@ -19,22 +19,6 @@ OTHERS = [
                                           pytest.mark.skip(reason="run bench/get-wireguard-go.sh")]),
     pytest.param(Adit, id="adit"),
 ]
-
-
-@pytest.fixture
-def make_cable():
-    cables = []
-
-    def make(left, right, **settings):
-        cable = Cable(Settings(**settings))
-        cables.append(cable)
-        cable.start(left, right)
-        assert dataplane.wait_until(lambda: cable.ping(count=1) == 0), "no handshake"
-        return cable
-
-    yield make
-    for cable in cables:
-        cable.close()
 
 
 def listen(side, family, kind):

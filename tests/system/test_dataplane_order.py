@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from lab import dataplane
-from lab.dataplane import Adit, Cable, Settings
+from lab.dataplane import Adit
 
 PIECE = 10_000_000  # packets a call of the helper, in the long run
 LONG = 100_000_000
@@ -25,22 +25,6 @@ def adit_for(processors):
     return start
 
 
-@pytest.fixture
-def make_tunnel():
-    cables = []
-
-    def make(processors, **settings):
-        cable = Cable(Settings(**settings))
-        cables.append(cable)
-        cable.start(adit_for(processors), adit_for(processors))
-        assert dataplane.wait_until(lambda: cable.ping(count=1) == 0), "no handshake"
-        return cable
-
-    yield make
-    for cable in cables:
-        cable.close()
-
-
 def send_numbers(cable, count, seconds):
     """What numbered_flow says of so many packets from left to right."""
     helper = Path(dataplane.helper()).with_name("numbered_flow")
@@ -50,17 +34,17 @@ def send_numbers(cable, count, seconds):
 
 
 @pytest.mark.parametrize("processors", PROCESSORS)
-def test_a_million_packets_of_a_flow_keep_their_order(make_tunnel, processors):
-    cable = make_tunnel(processors)
+def test_a_million_packets_of_a_flow_keep_their_order(make_cable, processors):
+    cable = make_cable(adit_for(processors), adit_for(processors))
     seen = send_numbers(cable, 1_000_000, 300)
     assert seen["received"] >= 1_000_000 and seen["disordered"] == 0, seen
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("processors", PROCESSORS)
-def test_a_hundred_million_packets_of_a_flow_keep_their_order(make_tunnel, processors):
+def test_a_hundred_million_packets_of_a_flow_keep_their_order(make_cable, processors):
     """As many of them as twenty minutes allow; `-s` shows how far it is."""
-    cable = make_tunnel(processors)
+    cable = make_cable(adit_for(processors), adit_for(processors))
     total = {"sent": 0, "received": 0, "disordered": 0, "lost": 0}
     end = time.monotonic() + LONG_SECONDS
     while total["received"] < LONG and time.monotonic() < end:

@@ -4,29 +4,12 @@ import subprocess
 import time
 from pathlib import Path
 
-import pytest
 from lab import dataplane
-from lab.dataplane import Adit, Cable, Settings
+from lab.dataplane import Adit
 
 IDLE_MIB, LOADED_MIB = 6, 16
 QUIET_AFTER = 17  # seconds: every timer of the last data has run out (whitepaper 6.5)
 LOOKED_AT = 4
-
-
-@pytest.fixture
-def make_tunnel():
-    cables = []
-
-    def make(**settings):
-        cable = Cable(Settings(**settings))
-        cables.append(cable)
-        cable.start(Adit, Adit)
-        assert dataplane.wait_until(lambda: cable.ping(count=1) == 0), "no handshake"
-        return cable
-
-    yield make
-    for cable in cables:
-        cable.close()
 
 
 def processes(pid):
@@ -44,14 +27,14 @@ def wake_ups(pid):
     return sum(map(dataplane.wake_ups, processes(pid)))
 
 
-def test_an_idle_tunnel_holds_little_memory(make_tunnel):
-    cable = make_tunnel()
+def test_an_idle_tunnel_holds_little_memory(make_cable):
+    cable = make_cable(Adit, Adit)
     assert pss_mib(cable.programs["left"].pid) <= IDLE_MIB
 
 
-def test_a_tunnel_under_load_holds_little_memory(make_tunnel):
+def test_a_tunnel_under_load_holds_little_memory(make_cable):
     """Eight flows each way at once, looked at while they run and after."""
-    cable = make_tunnel()
+    cable = make_cable(Adit, Adit)
     pids = [program.pid for program in cable.programs.values()]
     seen = []
     with cable.right.inner.popen("iperf3", "-s", "-1", stdout=subprocess.DEVNULL) as server:
@@ -68,9 +51,9 @@ def test_a_tunnel_under_load_holds_little_memory(make_tunnel):
     assert max(seen) <= LOADED_MIB
 
 
-def test_nothing_wakes_an_idle_tunnel(make_tunnel):
+def test_nothing_wakes_an_idle_tunnel(make_cable):
     """Neither end, so neither the side that began nor the one that answered."""
-    cable = make_tunnel()
+    cable = make_cable(Adit, Adit)
     pids = [program.pid for program in cable.programs.values()]
     time.sleep(QUIET_AFTER)
     before = list(map(wake_ups, pids))
@@ -78,9 +61,9 @@ def test_nothing_wakes_an_idle_tunnel(make_tunnel):
     assert list(map(wake_ups, pids)) == before
 
 
-def test_a_keepalive_wakes_it_and_nothing_else(make_tunnel):
+def test_a_keepalive_wakes_it_and_nothing_else(make_cable):
     """That wake-ups are seen: one end sends each second, the other hears it."""
-    cable = make_tunnel(keepalive=1)
+    cable = make_cable(Adit, Adit, keepalive=1)
     pids = [program.pid for program in cable.programs.values()]
     time.sleep(2)
     before = list(map(wake_ups, pids))

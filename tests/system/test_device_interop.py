@@ -8,22 +8,6 @@ from test_device_life import DeviceAdit, check_transfer
 PACKAGED = dataplane.packaged_wireguard_go()
 
 
-@pytest.fixture
-def make_cable():
-    cables = []
-
-    def make(left, right, **settings):
-        cable = dataplane.Cable(dataplane.Settings(**settings))
-        cables.append(cable)
-        cable.start(left, right)
-        assert dataplane.wait_until(lambda: cable.ping(count=1) == 0), "no handshake"
-        return cable
-
-    yield make
-    for cable in cables:
-        cable.close()
-
-
 @pytest.mark.skipif(not PACKAGED, reason="wireguard-go is not installed")
 @pytest.mark.parametrize("family", [4, 6])
 @pytest.mark.parametrize("adit_begins", [True, False])
