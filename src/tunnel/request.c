@@ -16,17 +16,18 @@ enum {
 	PEER_LEN = 512,	  /* for a peer's, its allowed IPs excepted */
 	ALLOWED_IP_LEN = PREFIX_TEXT_LEN + 16,
 	REMOVAL_LEN = 128, /* for a peer that goes */
+	START_LEN = 128,   /* for what is to happen, and for each handshake */
 };
 
-static size_t measure(const struct tunnel_config *config, const struct request_options *options)
+static size_t measure(const struct tunnel_config *config, const struct tunnel_stats *old)
 {
 	const struct profile *profile = config->profile;
 	size_t size = DEVICE_LEN;
 
 	for (size_t i = 0; i < profile->n_peers; i++)
 		size += PEER_LEN + profile->peer[i].n_allowed_ips * ALLOWED_IP_LEN;
-	if (options->old)
-		size += options->old->n_peers * REMOVAL_LEN;
+	if (old)
+		size += old->n_peers * REMOVAL_LEN;
 	return size;
 }
 
@@ -43,20 +44,17 @@ static void add_hex(struct text *text, const char *name, const uint8_t *bytes, s
 	text_add(text, "\n");
 }
 
-static void add_device(struct text *text, const struct tunnel_config *config,
-		       const struct request_options *options)
+static void add_device(struct text *text, const struct tunnel_config *config, bool replaces_peers)
 {
 	static const uint8_t never[TUNNEL_TIMESTAMP_LEN];
 	const struct profile *profile = config->profile;
 
 	text_add(text, "set=1\n");
-	if (options->has_sockets)
-		text_add(text, "adit_sockets=true\n");
 	if (memcmp(config->last_timestamp, never, sizeof(never)) != 0)
 		add_hex(text, "adit_last_timestamp", config->last_timestamp, sizeof(never));
 	text_add(text, "adit_mtu=%u\n", config->mtu);
 	add_hex(text, "private_key", profile->private_key.byte, 32);
-	if (!options->old)
+	if (replaces_peers)
 		text_add(text, "replace_peers=true\n");
 }
 
@@ -79,52 +77,81 @@ static void add_removals(struct text *text, const struct profile *profile,
 	}
 }
 
+static const union endpoint *endpoint_of(const struct tunnel_config *config, size_t i)
+{
+	return config->endpoint ? &config->endpoint[i] : &config->profile->peer[i].endpoint;
+}
+
 static void add_peer(struct text *text, const struct profile_peer *peer,
-		     const union endpoint *endpoint, bool starts_handshake)
+		     const union endpoint *endpoint)
 {
 	char print[ENDPOINT_TEXT_LEN];
-	bool has_endpoint = endpoint_is_set(endpoint);
 
 	add_hex(text, "public_key", peer->public_key, 32);
 	add_hex(text, "preshared_key", peer->preshared_key.byte, 32);
-	if (has_endpoint)
+	if (endpoint_is_set(endpoint))
 		text_add(text, "endpoint=%s\n", endpoint_print(endpoint, print));
 	text_add(text, "persistent_keepalive_interval=%u\nreplace_allowed_ips=true\n",
 		 peer->keepalive_s);
 	for (size_t i = 0; i < peer->n_allowed_ips; i++)
 		text_add(text, "allowed_ip=%s\n", prefix_print(&peer->allowed_ip[i], print));
-	if (starts_handshake && has_endpoint)
-		text_add(text, "adit_handshake=true\n");
 }
 
 static_assert(ENDPOINT_TEXT_LEN >= PREFIX_TEXT_LEN, "add_peer prints both into one buffer");
 
-int request_build(const struct tunnel_config *config, const struct request_options *options,
+static void add_handshake(struct text *text, const struct profile_peer *peer)
+{
+	add_hex(text, "public_key", peer->public_key, 32);
+	text_add(text, "update_only=true\nadit_handshake=true\n");
+}
+
+/* The text's end; the buffer goes to ret, or is wiped. */
+static int finish(struct text *text, struct request *ret)
+{
+	text_add(text, "\n");
+	if (text->is_truncated) {
+		secret_free(text->at);
+		return -ENOMEM;
+	}
+	*ret = (struct request){text->at, text->len};
+	return 0;
+}
+
+int request_build(const struct tunnel_config *config, const struct tunnel_stats *old,
 		  struct request *ret)
 {
 	const struct profile *profile = config->profile;
-	size_t size = measure(config, options);
+	size_t size = measure(config, old);
 	char *buffer = secret_new(size);
 	struct text text;
 
 	if (!buffer)
 		return -ENOMEM;
 	text_init(&text, buffer, size);
-	add_device(&text, config, options);
-	add_removals(&text, profile, options->old);
-	for (size_t i = 0; i < profile->n_peers; i++) {
-		const union endpoint *endpoint =
-			config->endpoint ? &config->endpoint[i] : &profile->peer[i].endpoint;
+	add_device(&text, config, !old);
+	add_removals(&text, profile, old);
+	for (size_t i = 0; i < profile->n_peers; i++)
+		add_peer(&text, &profile->peer[i], endpoint_of(config, i));
+	return finish(&text, ret);
+}
 
-		add_peer(&text, &profile->peer[i], endpoint, config->starts_handshake);
-	}
-	text_add(&text, "\n");
-	if (text.is_truncated) {
-		secret_free(buffer);
+int request_build_start(const struct tunnel_config *config, const struct request_start *start,
+			struct request *ret)
+{
+	const struct profile *profile = config->profile;
+	size_t size = (profile->n_peers + 1) * START_LEN;
+	char *buffer = secret_new(size);
+	struct text text;
+
+	if (!buffer)
 		return -ENOMEM;
-	}
-	*ret = (struct request){buffer, text.len};
-	return 0;
+	text_init(&text, buffer, size);
+	text_add(&text, "set=1\n%s%s", start->has_sockets ? "adit_sockets=true\n" : "",
+		 start->forgets_sources ? "adit_forget_sources=true\n" : "");
+	for (size_t i = 0; config->starts_handshake && i < profile->n_peers; i++)
+		if (endpoint_is_set(endpoint_of(config, i)))
+			add_handshake(&text, &profile->peer[i]);
+	return finish(&text, ret);
 }
 
 void request_free(struct request *request)

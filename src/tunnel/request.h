@@ -17,17 +17,20 @@ struct request {
 	size_t len;
 };
 
-struct request_options {
-	bool has_sockets; /* two UDP sockets go beside the text */
-	/* Peers that the data plane has: those not in the profile are removed.
-	 * NULL: all are.
-	 */
-	const struct tunnel_stats *old;
+/* Everything that the profile says.  Of the peers in `old`, which the data plane
+ * has, those not in the profile are removed; NULL: all are.  -ENOMEM.
+ */
+int request_build(const struct tunnel_config *config, const struct tunnel_stats *old,
+		  struct request *ret);
+
+struct request_start {
+	bool has_sockets;     /* UDP sockets go beside the text */
+	bool forgets_sources; /* the sockets that there are have another mark */
 };
 
-/* Everything that the profile says.  -ENOMEM. */
-int request_build(const struct tunnel_config *config, const struct request_options *options,
-		  struct request *ret);
+/* What is to happen once all of that is known: nothing of it can be refused.  -ENOMEM. */
+int request_build_start(const struct tunnel_config *config, const struct request_start *start,
+			struct request *ret);
 void request_free(struct request *request); /* accepts one that is zeroed */
 
 #endif

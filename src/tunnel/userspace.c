@@ -1,8 +1,9 @@
 /* The tunnel by adit's own data plane, in a child process.
  *
- * How it works: the UDP sockets are opened here, where privileges are, and go to
- * the child; so does a reference to the TUN.  Then text is spoken with it: see
- * process.h.
+ * How it works: the UDP sockets are opened here, where privileges are, and shared
+ * with the child; so is the TUN.  Then text is spoken with it: see process.h.  A
+ * changed mark is set on the sockets that there are, since a fixed port cannot be
+ * opened a second time beside them.
  *
  * A request waits REPLY_WAIT_S for its answer: a data plane that does not
  * answer by then is as good as dead, and the supervisor may end it.
@@ -24,9 +25,9 @@ enum { REPLY_WAIT_S = 2 };
 struct userspace {
 	struct tunnel tunnel;
 	struct process process;
-	uint16_t listen_port; /* as asked for: what the sockets were opened with */
+	struct udp_sockets sockets; /* the child's own */
+	uint16_t listen_port;	    /* as asked for */
 	uint32_t fwmark;
-	bool is_mark_refused;
 	bool is_port_refused;
 };
 
@@ -86,15 +87,28 @@ static int ask(const struct userspace *self, const char *text, size_t len,
 }
 
 static int configure(struct userspace *self, const struct tunnel_config *config,
-		     const struct request_options *options, const struct udp_sockets *sockets,
-		     struct error *err)
+		     const struct tunnel_stats *old, struct error *err)
 {
 	struct request request = {0};
-	int r = request_build(config, options, &request);
+	int r = request_build(config, old, &request);
 
 	if (r < 0)
 		return error_errno(err, -r, "cannot tell the data plane its configuration");
-	r = ask(self, request.text, request.len, sockets, err);
+	r = ask(self, request.text, request.len, NULL, err);
+	request_free(&request);
+	return r;
+}
+
+static int begin(struct userspace *self, const struct tunnel_config *config,
+		 const struct request_start *start, const struct udp_sockets *sockets,
+		 struct error *err)
+{
+	struct request request = {0};
+	int r = request_build_start(config, start, &request);
+
+	if (r < 0)
+		return error_errno(err, -r, "cannot tell the data plane to begin");
+	r = ask(self, request.text, request.len, start->has_sockets ? sockets : NULL, err);
 	request_free(&request);
 	return r;
 }
@@ -112,42 +126,84 @@ static int read_stats(struct tunnel *tunnel, struct tunnel_stats *ret, struct er
 	process_reply_free(&reply);
 	if (r < 0)
 		return error_errno(err, -r, "cannot read the data plane's counters");
-	ret->is_mark_refused = self->is_mark_refused;
+	ret->is_mark_refused = self->sockets.is_mark_refused;
 	ret->is_port_refused = self->is_port_refused;
 	return 0;
 }
 
-static int set_config(struct tunnel *tunnel, const struct tunnel_config *config, struct error *err)
+/* What a new configuration changes of the sockets. */
+struct change {
+	struct udp_sockets fresh; /* for another port */
+	bool has_fresh;
+	bool is_port_refused; /* of the fresh ones */
+	bool has_mark;	      /* the old ones have another by now */
+};
+
+static int prepare_change(struct userspace *self, const struct tunnel_config *config,
+			  struct change *change, struct error *err)
 {
 	const struct profile *profile = config->profile;
-	struct userspace *self = from(tunnel);
-	struct udp_sockets sockets = {.fd = {-1, -1}};
-	struct request_options options = {
-		.has_sockets = profile->listen_port != self->listen_port ||
-			       profile->fwmark != self->fwmark,
-	};
-	struct tunnel_stats old = {0};
-	bool is_mark_refused;
-	bool is_port_refused = false;
-	int r = read_stats(tunnel, &old, err);
+	int r;
 
-	if (r == 0 && options.has_sockets)
-		r = open_sockets(config, &sockets, &is_port_refused, err);
-	is_mark_refused = sockets.is_mark_refused;
-	options.old = &old;
-	if (r == 0)
-		r = configure(self, config, &options, options.has_sockets ? &sockets : NULL, err);
-	udp_close(&sockets);
-	tunnel_stats_done(&old);
-	if (r < 0)
-		return r;
-	if (options.has_sockets) {
-		self->is_mark_refused = is_mark_refused;
-		self->is_port_refused = is_port_refused;
+	if (profile->listen_port != self->listen_port &&
+	    profile->listen_port != udp_port(&self->sockets)) {
+		change->has_fresh = true;
+		return open_sockets(config, &change->fresh, &change->is_port_refused, err);
 	}
+	change->has_mark = profile->fwmark != self->fwmark;
+	r = change->has_mark ? udp_set_mark(&self->sockets, profile->fwmark) : 0;
+	return r < 0 ? error_errno(err, -r, "cannot set the mark 0x%x", profile->fwmark) : 0;
+}
+
+static void undo_change(struct userspace *self, struct change *change)
+{
+	if (change->has_mark)
+		(void)udp_set_mark(&self->sockets, self->fwmark);
+	udp_close(&change->fresh);
+}
+
+static void finish_change(struct userspace *self, const struct profile *profile,
+			  struct change *change)
+{
 	self->listen_port = profile->listen_port;
 	self->fwmark = profile->fwmark;
-	return 0;
+	if (!change->has_fresh)
+		return;
+	udp_close(&self->sockets);
+	self->sockets = change->fresh;
+	self->is_port_refused = change->is_port_refused;
+}
+
+/* The sockets go over when nothing can be refused any more. */
+static int change_data_plane(struct userspace *self, const struct tunnel_config *config,
+			     const struct change *change, struct error *err)
+{
+	const struct request_start start = {
+		.has_sockets = change->has_fresh,
+		.forgets_sources = change->has_mark,
+	};
+	struct tunnel_stats old = {0};
+	int r = read_stats(&self->tunnel, &old, err);
+
+	if (r == 0)
+		r = configure(self, config, &old, err);
+	tunnel_stats_done(&old);
+	return r == 0 ? begin(self, config, &start, &change->fresh, err) : r;
+}
+
+static int set_config(struct tunnel *tunnel, const struct tunnel_config *config, struct error *err)
+{
+	struct userspace *self = from(tunnel);
+	struct change change = {.fresh = {.fd = {-1, -1}}};
+	int r = prepare_change(self, config, &change, err);
+
+	if (r == 0)
+		r = change_data_plane(self, config, &change, err);
+	if (r < 0)
+		undo_change(self, &change);
+	else
+		finish_change(self, config->profile, &change);
+	return r;
 }
 
 static int set_endpoint(struct tunnel *tunnel, const uint8_t public_key[32],
@@ -186,13 +242,12 @@ static int start_child(struct userspace *self, const struct tunnel_config *confi
 		.is_successor = config->is_successor,
 		.sandbox = {.has_ids = config->has_ids, .uid = config->uid, .gid = config->gid},
 	};
-	int r = open_sockets(config, &options.sockets, &self->is_port_refused, err);
+	int r = open_sockets(config, &self->sockets, &self->is_port_refused, err);
 
 	if (r < 0)
 		return r;
+	options.sockets = self->sockets;
 	r = process_start(&options, REPLY_WAIT_S, &self->process);
-	self->is_mark_refused = options.sockets.is_mark_refused;
-	udp_close(&options.sockets);
 	if (r < 0)
 		return error_errno(err, -r, "cannot start the data plane");
 	self->listen_port = config->profile->listen_port;
@@ -205,13 +260,14 @@ static void close_userspace(struct tunnel *tunnel)
 	struct userspace *self = from(tunnel);
 
 	process_stop(&self->process);
+	udp_close(&self->sockets);
 	free(self);
 }
 
 static int open_userspace(const struct tunnel_config *config, struct tunnel **ret,
 			  struct error *err)
 {
-	const struct request_options options = {.old = NULL};
+	const struct request_start start = {.has_sockets = false};
 	struct userspace *self = calloc(1, sizeof(*self));
 	int r;
 
@@ -219,9 +275,12 @@ static int open_userspace(const struct tunnel_config *config, struct tunnel **re
 		return error_set(err, ENOMEM, "out of memory for the tunnel");
 	self->tunnel.backend = &tunnel_backend_userspace;
 	self->process = PROCESS_NONE;
+	self->sockets = (struct udp_sockets){.fd = {-1, -1}};
 	r = start_child(self, config, err);
 	if (r == 0)
-		r = configure(self, config, &options, NULL, err);
+		r = configure(self, config, NULL, err);
+	if (r == 0)
+		r = begin(self, config, &start, NULL, err);
 	if (r < 0) {
 		close_userspace(&self->tunnel);
 		return r;

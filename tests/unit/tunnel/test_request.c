@@ -50,20 +50,25 @@ static int end(void **state)
 	return 0;
 }
 
-static const char *build(const struct request_options *options)
+static const char *build(const struct tunnel_stats *old)
 {
-	assert_int_equal(request_build(&config, options, &request), 0);
+	assert_int_equal(request_build(&config, old, &request), 0);
+	assert_int_equal(strlen(request.text), request.len);
+	return request.text;
+}
+
+static const char *build_start(const struct request_start *start)
+{
+	assert_int_equal(request_build_start(&config, start, &request), 0);
 	assert_int_equal(strlen(request.text), request.len);
 	return request.text;
 }
 
 static void test_everything_that_the_profile_says_is_in_it(void **state)
 {
-	const struct request_options options = {.old = NULL};
-
 	(void)state;
 	assert_string_equal(
-		build(&options),
+		build(NULL),
 		"set=1\nadit_mtu=1420\n"
 		"private_key=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
 		"replace_peers=true\n"
@@ -78,7 +83,6 @@ static void test_everything_that_the_profile_says_is_in_it(void **state)
 
 static void test_endpoints_found_by_name_go_before_the_profiles(void **state)
 {
-	const struct request_options options = {.old = NULL};
 	union endpoint endpoints[2] = {0};
 	const char *text;
 
@@ -86,37 +90,55 @@ static void test_endpoints_found_by_name_go_before_the_profiles(void **state)
 	assert_true(endpoint_parse("192.0.2.9:1", 11, &endpoints[1]));
 	config.endpoint = endpoints;
 	config.starts_handshake = true;
-	text = build(&options);
+	text = build(NULL);
 	assert_null(strstr(text, "2001:db8"));
 	assert_non_null(strstr(text, "endpoint=192.0.2.9:1\n"));
-	/* only where there is somebody to begin it with */
-	assert_null(strstr(strstr(text, "adit_handshake=true\n") + 1, "adit_handshake"));
+	assert_null(strstr(text, "adit_handshake"));
 }
 
-static void test_a_predecessors_timestamp_and_new_sockets_come_first(void **state)
+static void test_a_predecessors_timestamp_comes_first(void **state)
 {
-	const struct request_options options = {.has_sockets = true};
 	const char *text;
 
 	(void)state;
 	config.last_timestamp[0] = 0x40;
-	text = build(&options);
-	assert_ptr_equal(strstr(text, "set=1\nadit_sockets=true\n"
-				      "adit_last_timestamp=400000000000000000000000\n"),
+	text = build(NULL);
+	assert_ptr_equal(strstr(text, "set=1\nadit_last_timestamp=400000000000000000000000\n"),
 			 text);
+}
+
+static void test_handshakes_begin_where_there_is_somebody_to_begin_one_with(void **state)
+{
+	const struct request_start start = {.has_sockets = false};
+
+	(void)state;
+	config.starts_handshake = true;
+	assert_string_equal(
+		build_start(&start),
+		"set=1\n"
+		"public_key=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n"
+		"update_only=true\nadit_handshake=true\n\n");
+}
+
+static void test_sockets_and_sources_change_before_handshakes_begin(void **state)
+{
+	const struct request_start start = {.has_sockets = true, .forgets_sources = true};
+
+	(void)state;
+	assert_string_equal(build_start(&start),
+			    "set=1\nadit_sockets=true\nadit_forget_sources=true\n\n");
 }
 
 static void test_peers_that_went_are_removed_and_others_kept(void **state)
 {
 	struct tunnel_peer_stats old_peers[2] = {0};
 	struct tunnel_stats old = {.peer = old_peers, .n_peers = 2};
-	const struct request_options options = {.old = &old};
 	const char *text;
 
 	(void)state;
 	set_key(old_peers[0].public_key, 0xbb);
 	set_key(old_peers[1].public_key, 0xee);
-	text = build(&options);
+	text = build(&old);
 	assert_null(strstr(text, "replace_peers"));
 	assert_non_null(strstr(
 		text,
@@ -132,7 +154,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_everything_that_the_profile_says_is_in_it),
 		TEST(test_endpoints_found_by_name_go_before_the_profiles),
-		TEST(test_a_predecessors_timestamp_and_new_sockets_come_first),
+		TEST(test_a_predecessors_timestamp_comes_first),
+		TEST(test_handshakes_begin_where_there_is_somebody_to_begin_one_with),
+		TEST(test_sockets_and_sources_change_before_handshakes_begin),
 		TEST(test_peers_that_went_are_removed_and_others_kept),
 	};
 

@@ -4,6 +4,7 @@
  */
 #include "cmocka_all.h"
 
+#include "base/cleanup.h"
 #include "config/profile.h"
 #include "dataplane/private_tun.h"
 #include "tunnel/tunnel.h"
@@ -13,6 +14,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+
+enum { CHILD_UDP_V4 = 6 }; /* where dataplane/child.c puts its socket */
 
 static struct profile profile;
 static struct profile_peer peers[2];
@@ -208,20 +212,78 @@ static void test_peers_port_and_endpoint_change_while_it_runs(void **state)
 	tunnel_stats_done(&after);
 }
 
+/* Asked of the data plane's own socket. */
+static uint32_t mark_in_use(void)
+{
+	AUTO_FD int fd = (int)syscall(SYS_pidfd_getfd, tunnel_pidfd(tunnel), CHILD_UDP_V4, 0);
+	uint32_t mark = 0;
+	socklen_t len = sizeof(mark);
+
+	assert_true(fd >= 0);
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_MARK, &mark, &len), 0);
+	return mark;
+}
+
+static void test_the_mark_changes_on_a_fixed_port(void **state)
+{
+	uint16_t port;
+	struct error err;
+
+	(void)state;
+	open_tunnel();
+	port = port_in_use();
+	profile.listen_port = port;
+	assert_int_equal(tunnel_set_config(tunnel, &config, &err), 0);
+	profile.fwmark = 0x7;
+	assert_int_equal(tunnel_set_config(tunnel, &config, &err), 0);
+	assert_int_equal(mark_in_use(), 0x7);
+	assert_int_equal(port_in_use(), port);
+	profile.fwmark = 0;
+	assert_int_equal(tunnel_set_config(tunnel, &config, &err), 0);
+	assert_int_equal(mark_in_use(), 0);
+}
+
+static void test_a_configuration_that_is_refused_leaves_mark_and_port(void **state)
+{
+	uint16_t port;
+	struct error err;
+
+	(void)state;
+	profile.fwmark = 0x7;
+	open_tunnel();
+	port = port_in_use();
+	config.mtu = 1; /* less than the data plane takes */
+	profile.fwmark = 0x8;
+	assert_int_equal(tunnel_set_config(tunnel, &config, &err), -EINVAL);
+	assert_int_equal(mark_in_use(), 0x7);
+	profile.listen_port = (uint16_t)(port ^ 1);
+	assert_int_equal(tunnel_set_config(tunnel, &config, &err), -EINVAL);
+	assert_int_equal(port_in_use(), port);
+	assert_int_equal(mark_in_use(), 0x7);
+}
+
 static void test_a_taken_port_is_a_failure_that_leaves_nothing(void **state)
 {
+	struct tunnel *first;
 	struct tunnel *second = NULL;
+	uint16_t port;
 	struct tunnel_stats stats;
 	struct error err;
 
 	(void)state;
 	open_tunnel();
+	first = tunnel;
 	stats = read_stats();
-	profile.listen_port = stats.listen_port;
+	port = stats.listen_port;
+	tunnel_stats_done(&stats);
+	profile.listen_port = port;
 	assert_int_equal(tunnel_open(&config, &second, &err), -EADDRINUSE);
 	assert_null(second);
+	profile.listen_port = 0;
+	assert_int_equal(tunnel_open(&config, &tunnel, &err), 0);
+	profile.listen_port = port;
 	assert_int_equal(tunnel_set_config(tunnel, &config, &err), -EADDRINUSE);
-	tunnel_stats_done(&stats);
+	tunnel_close(first);
 	stats = read_stats();
 	assert_int_equal(stats.n_peers, 1);
 	tunnel_stats_done(&stats);
@@ -252,6 +314,8 @@ int main(void)
 		TEST(test_a_port_in_use_is_named),
 		TEST(test_a_dead_child_is_noticed_and_replaced),
 		TEST(test_peers_port_and_endpoint_change_while_it_runs),
+		TEST(test_the_mark_changes_on_a_fixed_port),
+		TEST(test_a_configuration_that_is_refused_leaves_mark_and_port),
 		TEST(test_a_taken_port_is_a_failure_that_leaves_nothing),
 		TEST(test_a_device_that_is_none_is_a_failure),
 	};
