@@ -165,16 +165,17 @@ static void run_timers(struct worker *worker, struct instant now)
 int worker_turn(struct worker *worker)
 {
 	struct instant now = clock_now();
-	struct instant until;
-	int r = sender_look_at_hold(&worker->sender, worker->loop, now);
+	struct instant until = plane_fall_asleep(&worker->plane, now);
+	int r;
 
-	if (r < 0)
-		return r;
-	until = plane_fall_asleep(&worker->plane, now);
 	if (instant_is_due(until, now)) {
 		run_timers(worker, now);
 		until = plane_fall_asleep(&worker->plane, now);
 	}
+	/* last, since from now on whoever takes a handshake calls us */
+	r = sender_look_at_hold(&worker->sender, worker->loop, now);
+	if (r < 0)
+		return r;
 	sender_forget(&worker->sender);
 	r = loop_turn(worker->loop, instant_first(until, worker->sender.held_until));
 	plane_wake_up(&worker->plane);
