@@ -62,6 +62,9 @@ static int set_up(void *context, bool is_up)
 	if (is_up == link->is_up)
 		return 0;
 	if (is_up) {
+		if (link->is_successor)
+			sender_hold(link->sender, link->now);
+		link->is_successor = false;
 		r = sender_listen(link->sender, link->loop);
 		if (r < 0)
 			return r;

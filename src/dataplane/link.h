@@ -34,6 +34,7 @@ struct link {
 	struct health told;
 	bool is_full;	    /* a reply waits for room in the socket */
 	bool is_up;	    /* down, neither the TUN nor sockets are read */
+	bool is_successor;  /* and was not up yet: see sender_hold() */
 	struct instant now; /* when the request came */
 };
 

@@ -84,9 +84,8 @@ static int start_all(struct worker *worker, const struct worker_options *options
 		.plane = &worker->plane,
 		.sender = &worker->sender,
 		.receiver = &worker->receiver,
+		.is_successor = options->is_successor,
 	};
-	if (options->is_successor)
-		sender_hold(&worker->sender, clock_now());
 	return link_init(&worker->link, !options->is_down);
 }
 

@@ -146,7 +146,8 @@ int request_build_start(const struct tunnel_config *config, const struct request
 	if (!buffer)
 		return -ENOMEM;
 	text_init(&text, buffer, size);
-	text_add(&text, "set=1\n%s%s", start->has_sockets ? "adit_sockets=true\n" : "",
+	text_add(&text, "set=1\n%s%s%s", start->has_sockets ? "adit_sockets=true\n" : "",
+		 start->goes_up ? "adit_up=true\n" : "",
 		 start->forgets_sources ? "adit_forget_sources=true\n" : "");
 	for (size_t i = 0; config->starts_handshake && i < profile->n_peers; i++)
 		if (endpoint_is_set(endpoint_of(config, i)))

@@ -25,6 +25,7 @@ int request_build(const struct tunnel_config *config, const struct tunnel_stats 
 
 struct request_start {
 	bool has_sockets;     /* UDP sockets go beside the text */
+	bool goes_up;	      /* packets are read from now on */
 	bool forgets_sources; /* the sockets that there are have another mark */
 };
 

@@ -1,9 +1,10 @@
 /* The tunnel by adit's own data plane, in a child process.
  *
  * How it works: the UDP sockets are opened here, where privileges are, and shared
- * with the child; so is the TUN.  Then text is spoken with it: see process.h.  A
- * changed mark is set on the sockets that there are, since a fixed port cannot be
- * opened a second time beside them.
+ * with the child; so is the TUN.  Then text is spoken with it: see process.h.  It
+ * is down, and reads no packet, until it has its configuration.  A changed mark is
+ * set on the sockets that there are, since a fixed port cannot be opened a second
+ * time beside them.
  *
  * A request waits REPLY_WAIT_S for its answer: a data plane that does not
  * answer by then is as good as dead, and the supervisor may end it.
@@ -236,17 +237,18 @@ static int start_child(struct userspace *self, const struct tunnel_config *confi
 {
 	struct child_options options = {
 		.tun = config->tun_fd,
+		.sockets = {.fd = {-1, -1}},
 		.mtu = config->mtu,
 		.n_processors = config->n_processors,
 		.drops_backlog = config->drops_backlog,
 		.is_successor = config->is_successor,
+		.is_down = true,
 		.sandbox = {.has_ids = config->has_ids, .uid = config->uid, .gid = config->gid},
 	};
 	int r = open_sockets(config, &self->sockets, &self->is_port_refused, err);
 
 	if (r < 0)
 		return r;
-	options.sockets = self->sockets;
 	r = process_start(&options, REPLY_WAIT_S, &self->process);
 	if (r < 0)
 		return error_errno(err, -r, "cannot start the data plane");
@@ -267,7 +269,7 @@ static void close_userspace(struct tunnel *tunnel)
 static int open_userspace(const struct tunnel_config *config, struct tunnel **ret,
 			  struct error *err)
 {
-	const struct request_start start = {.has_sockets = false};
+	const struct request_start start = {.has_sockets = true, .goes_up = true};
 	struct userspace *self = calloc(1, sizeof(*self));
 	int r;
 
@@ -280,7 +282,7 @@ static int open_userspace(const struct tunnel_config *config, struct tunnel **re
 	if (r == 0)
 		r = configure(self, config, NULL, err);
 	if (r == 0)
-		r = begin(self, config, &start, NULL, err);
+		r = begin(self, config, &start, &self->sockets, err);
 	if (r < 0) {
 		close_userspace(&self->tunnel);
 		return r;

@@ -28,6 +28,7 @@ const struct sides_mode sides_by_turns = {.n_processors = 0};
 const struct sides_mode sides_by_two_threads = {.n_processors = 2};
 const struct sides_mode sides_with_helpers = {.n_processors = 5};
 const struct sides_mode sides_as_successor = {.is_successor = true};
+const struct sides_mode sides_as_successor_that_is_down = {.is_successor = true, .is_down = true};
 
 const struct sides_mode *sides_mode;
 struct side sides[2];
@@ -54,6 +55,7 @@ static int start_side(struct side *side, int *ends)
 	struct worker_options options = {
 		.mtu = 1420,
 		.is_successor = sides_mode->is_successor && side == &sides[0],
+		.is_down = sides_mode->is_down && side == &sides[0],
 	};
 	struct error err;
 

@@ -18,12 +18,14 @@
 struct sides_mode {
 	unsigned int n_processors; /* 0: the test turns them */
 	bool is_successor;	   /* the first side takes over from one that died */
+	bool is_down;		   /* that side, at first */
 };
 
 extern const struct sides_mode sides_by_turns;
 extern const struct sides_mode sides_by_two_threads;
 extern const struct sides_mode sides_with_helpers;
-extern const struct sides_mode sides_as_successor; /* by turns */
+extern const struct sides_mode sides_as_successor; /* by turns, as is: */
+extern const struct sides_mode sides_as_successor_that_is_down;
 
 /* A test with workers that run so; SIDES_TEST: in all three ways. */
 #define SIDES_TEST_BY(name, how)                                                                   \

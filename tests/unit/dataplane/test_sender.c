@@ -2,10 +2,12 @@
 #include "cmocka_all.h"
 
 #include "base/bytes.h"
+#include "dataplane/sender.h"
 #include "sides.h"
 
 #include <netinet/ip_icmp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/uio.h>
 
 enum { UDP_HEADS_LEN = 28, NUMBER_LEN = 4 };
@@ -129,6 +131,27 @@ static void test_a_successor_without_a_session_does_not_wait_for_ever(void **sta
 	assert_int_equal(side_frame[20], ICMP_DEST_UNREACH);
 }
 
+static void test_the_hold_of_a_successor_begins_when_it_goes_up(void **state)
+{
+	char text[256];
+	uint32_t next = 0;
+
+	(void)state;
+	leave_frames(N_LEFT);
+	sides[0].watched[0].fd = -1;
+	(void)poll(NULL, 0, SENDER_HOLD_NS / NS_PER_MS + 10);
+	side_configure(1, "10.0.0.1/32", "");
+	side_configure(0, "10.0.0.2/32", "");
+	(void)snprintf(text, sizeof(text),
+		       "set=1\nadit_up=true\npublic_key=%s\nadit_handshake=true\n\n",
+		       sides_public_keys[1]);
+	assert_string_equal(side_ask(&sides[0], text), "errno=0\n\n");
+	sides_run();
+	sides[0].watched[0].fd = sides_other_ends[0][0];
+	sides_run();
+	take_numbers(&next, N_LEFT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +160,8 @@ int main(void)
 		SIDES_TEST(test_a_frame_of_tiny_segments_arrives_whole_and_in_order),
 		SIDES_TEST_BY(test_all_that_waits_for_a_successor_leaves_with_its_session,
 			      sides_as_successor),
+		SIDES_TEST_BY(test_the_hold_of_a_successor_begins_when_it_goes_up,
+			      sides_as_successor_that_is_down),
 		SIDES_TEST_BY(test_a_successor_without_a_session_does_not_wait_for_ever,
 			      sides_as_successor),
 	};

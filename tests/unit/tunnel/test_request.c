@@ -120,13 +120,17 @@ static void test_handshakes_begin_where_there_is_somebody_to_begin_one_with(void
 		"update_only=true\nadit_handshake=true\n\n");
 }
 
-static void test_sockets_and_sources_change_before_handshakes_begin(void **state)
+static void test_sockets_sources_and_state_change_before_handshakes_begin(void **state)
 {
-	const struct request_start start = {.has_sockets = true, .forgets_sources = true};
+	const struct request_start start = {
+		.has_sockets = true,
+		.goes_up = true,
+		.forgets_sources = true,
+	};
 
 	(void)state;
 	assert_string_equal(build_start(&start),
-			    "set=1\nadit_sockets=true\nadit_forget_sources=true\n\n");
+			    "set=1\nadit_sockets=true\nadit_up=true\nadit_forget_sources=true\n\n");
 }
 
 static void test_peers_that_went_are_removed_and_others_kept(void **state)
@@ -156,7 +160,7 @@ int main(void)
 		TEST(test_endpoints_found_by_name_go_before_the_profiles),
 		TEST(test_a_predecessors_timestamp_comes_first),
 		TEST(test_handshakes_begin_where_there_is_somebody_to_begin_one_with),
-		TEST(test_sockets_and_sources_change_before_handshakes_begin),
+		TEST(test_sockets_sources_and_state_change_before_handshakes_begin),
 		TEST(test_peers_that_went_are_removed_and_others_kept),
 	};
 

@@ -9,14 +9,17 @@
 #include "dataplane/private_tun.h"
 #include "tunnel/tunnel.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 
-enum { CHILD_UDP_V4 = 6 }; /* where dataplane/child.c puts its socket */
+enum { CHILD_FILES_MAX = 32 };
 
 static struct profile profile;
 static struct profile_peer peers[2];
@@ -212,10 +215,24 @@ static void test_peers_port_and_endpoint_change_while_it_runs(void **state)
 	tunnel_stats_done(&after);
 }
 
-/* Asked of the data plane's own socket. */
+/* One of the data plane's own descriptors; -1: it has no such socket. */
+static int plane_socket(void)
+{
+	for (int i = 0; i < CHILD_FILES_MAX; i++) {
+		AUTO_FD int fd = (int)syscall(SYS_pidfd_getfd, tunnel_pidfd(tunnel), i, 0);
+		int protocol = 0;
+		socklen_t len = sizeof(protocol);
+
+		if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 &&
+		    protocol == IPPROTO_UDP)
+			return take_fd(&fd);
+	}
+	return -1;
+}
+
 static uint32_t mark_in_use(void)
 {
-	AUTO_FD int fd = (int)syscall(SYS_pidfd_getfd, tunnel_pidfd(tunnel), CHILD_UDP_V4, 0);
+	AUTO_FD int fd = plane_socket();
 	uint32_t mark = 0;
 	socklen_t len = sizeof(mark);
 
@@ -289,6 +306,35 @@ static void test_a_taken_port_is_a_failure_that_leaves_nothing(void **state)
 	tunnel_stats_done(&stats);
 }
 
+/* A packet that waits in the device. */
+static void leave_packet(void)
+{
+	AUTO_FD int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const uint8_t packet[20] = {0x45, [3] = sizeof(packet)};
+	struct sockaddr_ll to = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_IP),
+		.sll_ifindex = (int)if_nametoindex("tun0"),
+	};
+
+	assert_int_equal(set_up("tun0"), 0);
+	assert_int_equal(sendto(fd, packet, sizeof(packet), 0, (struct sockaddr *)&to, sizeof(to)),
+			 sizeof(packet));
+}
+
+static void test_nothing_is_read_without_a_configuration(void **state)
+{
+	struct error err;
+
+	(void)state;
+	if (config.tun_fd < 0)
+		skip();
+	leave_packet();
+	config.mtu = 1; /* less than the data plane takes */
+	assert_int_equal(tunnel_open(&config, &tunnel, &err), -EINVAL);
+	assert_true(is_ready(config.tun_fd, 0));
+}
+
 static void test_a_device_that_is_none_is_a_failure(void **state)
 {
 	struct error err;
@@ -317,6 +363,7 @@ int main(void)
 		TEST(test_the_mark_changes_on_a_fixed_port),
 		TEST(test_a_configuration_that_is_refused_leaves_mark_and_port),
 		TEST(test_a_taken_port_is_a_failure_that_leaves_nothing),
+		TEST(test_nothing_is_read_without_a_configuration),
 		TEST(test_a_device_that_is_none_is_a_failure),
 	};
 
