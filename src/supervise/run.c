@@ -9,14 +9,12 @@
 #include "confine/confine.h"
 #include "confine/terminal.h"
 #include "confine/user.h"
-#include "net/watch.h"
 #include "supervise/diagnosis.h"
 #include "supervise/join.h"
+#include "supervise/keeper.h"
 #include "supervise/network.h"
 #include "supervise/prepare.h"
-#include "supervise/refresh.h"
 #include "supervise/registry.h"
-#include "supervise/takeover.h"
 #include "tunnel/tunnel.h"
 
 #include <errno.h>
@@ -27,8 +25,7 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 
-#define GRACE_NS	(10 * NS_PER_S)	  /* from SIGTERM to the end of all */
-#define FORGET_PAUSE_NS (100 * NS_PER_MS) /* routes may change by the thousand */
+#define GRACE_NS (10 * NS_PER_S) /* from SIGTERM to the end of all */
 
 enum { STATUS_ADIT = 125, STATUS_SIGNAL = 128 };
 
@@ -43,20 +40,12 @@ struct run {
 	struct registry registry;
 	struct confine confine;
 	struct terminal terminal;
-	struct refresh refresh;
 	struct loop *loop;
 	int signals; /* signalfd */
 	int fd[NETWORK_FDS];
 
-	struct tunnel *tunnel; /* NULL: none, or being replaced */
-	struct takeover takeover;
-	int network;	       /* what happens to the host's routes */
-	struct instant forgot; /* which of our addresses to send from */
-	struct instant forget_at;
-
+	struct keeper keeper;
 	bool is_ready; /* process 1 has made everything */
-	bool has_handshake;
-	bool has_warned; /* of what needs root */
 	struct instant began;
 	struct instant deadline; /* of the wait for a handshake */
 	struct instant end_of_grace;
@@ -66,161 +55,33 @@ struct run {
 
 /* ---- the tunnel ---- */
 
-static int on_tunnel_event(void *context, int fd, uint32_t events);
-static int on_tunnel_death(void *context, int fd, uint32_t events);
-
-static int open_tunnel(struct run *run, struct error *err)
+static void fill_config(void *context, struct tunnel_config *config)
 {
-	struct tunnel_config config = {
-		.profile = run->prepared.profile,
-		.tun_fd = run->fd[NETWORK_FD_TUN],
-		.mtu = run->prepared.plan.mtu,
-		.starts_handshake = true,
-	};
-	int r;
+	const struct run *run = context;
 
-	takeover_hand_on(&run->takeover, clock_now(), clock_wall(), &config);
-	takeover_note_start(&run->takeover, clock_now());
-	r = tunnel_open(&config, &run->tunnel, err);
-	if (r < 0)
-		return r;
-	r = loop_add(run->loop, tunnel_events_fd(run->tunnel), EPOLLIN, on_tunnel_event, run);
-	if (r == 0)
-		r = loop_add(run->loop, tunnel_pidfd(run->tunnel), EPOLLIN, on_tunnel_death, run);
-	return r < 0 ? error_errno(err, -r, "cannot watch the tunnel") : 0;
-}
-
-static void close_tunnel(struct run *run)
-{
-	if (!run->tunnel)
-		return;
-	loop_remove(run->loop, tunnel_events_fd(run->tunnel));
-	loop_remove(run->loop, tunnel_pidfd(run->tunnel));
-	tunnel_close(run->tunnel);
-	run->tunnel = NULL;
-}
-
-/* The namespace is sealed without it: packets wait in the TUN or are dropped. */
-static int on_tunnel_death(void *context, int fd, uint32_t events)
-{
-	struct run *run = context;
-
-	(void)fd;
-	(void)events;
-	close_tunnel(run);
-	takeover_note_death(&run->takeover, clock_now());
-	log_warn("the data plane has ended; nothing leaves until it is back");
-	return 0;
-}
-
-static void respawn_tunnel(struct run *run)
-{
-	struct error err = {0};
-
-	if (open_tunnel(run, &err) < 0) {
-		log_error(&err);
-		(void)on_tunnel_death(run, -1, 0);
-	}
-}
-
-/* Another uplink may be the better one now, and lets nobody send from the old
- * one's address.
- */
-static int on_network(void *context, int fd, uint32_t events)
-{
-	struct run *run = context;
-
-	(void)events;
-	if (watch_read(fd) & WATCH_ROUTES)
-		run->forget_at = instant_add(run->forgot, FORGET_PAUSE_NS);
-	return 0;
-}
-
-static void forget_sources(struct run *run, struct instant now)
-{
-	run->forgot = now;
-	run->forget_at = (struct instant){0};
-	if (run->tunnel)
-		(void)tunnel_forget_sources(run->tunnel, NULL);
-}
-
-/* Without it the tunnel notices after 15 s of silence. */
-static void watch_network(struct run *run)
-{
-	struct error err;
-
-	if (watch_open(&run->network, &err) < 0 ||
-	    loop_add(run->loop, run->network, EPOLLIN, on_network, run) < 0)
-		log_debug("changes of routes are not seen");
+	config->tun_fd = run->fd[NETWORK_FD_TUN];
+	config->mtu = run->prepared.plan.mtu;
 }
 
 static int let_go(struct run *run)
 {
-	if (!run->is_ready || (run->options->has_wait && !run->has_handshake) ||
+	bool has_handshake = run->keeper.has_handshake;
+
+	if (!run->is_ready || (run->options->has_wait && !has_handshake) ||
 	    run->state != RUN_CONNECTING)
 		return 0;
 	run->state = RUN_RUNNING;
 	run->deadline = (struct instant){0};
-	if (!run->options->is_quiet && run->has_handshake && log_use_color())
+	if (!run->options->is_quiet && has_handshake && log_use_color())
 		log_info("tunnel up after %.0f ms",
 			 (double)instant_since(clock_now(), run->began) / (double)NS_PER_MS);
 	return confine_go(&run->confine, run->err);
 }
 
-static int on_look_up(void *context, int fd, uint32_t events)
+static int on_stats(void *context, const struct tunnel_stats *stats)
 {
-	struct run *run = context;
-
-	(void)events;
-	loop_remove(run->loop, fd);
-	if (run->tunnel) {
-		size_t i = run->refresh.looked_up;
-
-		refresh_finish(&run->refresh, run->tunnel);
-		takeover_set_endpoint(&run->takeover, i, &run->prepared.profile->peer[i].endpoint);
-	} else {
-		resolve_cancel(&run->refresh.look_up);
-	}
-	return 0;
-}
-
-/* Once: the tunnel works without what needs root. */
-static void warn_of_refusals(struct run *run, const struct tunnel_stats *stats)
-{
-	if (run->has_warned)
-		return;
-	if (stats->is_mark_refused)
-		log_warn("FwMark is not set: that needs root; the tunnel's own packets go by the "
-			 "usual routes");
-	if (stats->is_port_refused)
-		log_warn("ListenPort %u is not used: ports below 1024 need root; the tunnel has "
-			 "port %u",
-			 run->prepared.profile->listen_port, stats->listen_port);
-	run->has_warned = stats->is_mark_refused || stats->is_port_refused;
-}
-
-static int on_tunnel_event(void *context, int fd, uint32_t events)
-{
-	struct run *run = context;
-	struct tunnel_stats stats = {0};
-	int look_up = run->refresh.look_up.fd;
-
-	(void)fd;
-	(void)events;
-	tunnel_take_event(run->tunnel);
-	if (tunnel_read_stats(run->tunnel, &stats, NULL) < 0)
-		return 0; /* it has died: its pidfd says so too */
-	takeover_keep(&run->takeover, run->prepared.profile, &stats);
-	run->has_handshake = run->has_handshake || tunnel_stats_has_handshake(&stats);
-	warn_of_refusals(run, &stats);
-	if (stats.n_unlocked > 0)
-		log_debug("the data plane could not lock %llu bytes of key memory: see ulimit -l",
-			  (unsigned long long)stats.n_unlocked);
-	refresh_consider(&run->refresh, clock_now(), &stats);
-	tunnel_stats_done(&stats);
-	if (run->refresh.look_up.fd >= 0 && look_up < 0)
-		(void)loop_add(run->loop, run->refresh.look_up.fd, EPOLLIN, on_look_up, run);
-	return let_go(run);
+	(void)stats;
+	return let_go(context);
 }
 
 /* Nobody has answered in time: why? */
@@ -230,10 +91,10 @@ static int explain_silence(struct run *run)
 	struct diagnosis_facts facts = {0};
 	const struct profile *profile = run->prepared.profile;
 
-	if (run->has_handshake)
+	if (run->keeper.has_handshake)
 		return error_set(run->err, ETIMEDOUT,
 				 "the tunnel is up, but the namespace was not ready in time");
-	if (!run->tunnel || tunnel_read_stats(run->tunnel, &stats, run->err) < 0)
+	if (!run->keeper.tunnel || tunnel_read_stats(run->keeper.tunnel, &stats, run->err) < 0)
 		return error_set(run->err, EIO, "the data plane has ended");
 	for (size_t i = 0; i < profile->n_peers; i++) {
 		const struct profile_peer *peer = &profile->peer[i];
@@ -267,7 +128,7 @@ static int take_network(struct run *run, const struct confine_event *event)
 	if (event->n_fds != NETWORK_FDS)
 		return error_set(run->err, EPROTO, "process 1 made no network");
 	memcpy(run->fd, event->fd, sizeof(run->fd));
-	return open_tunnel(run, run->err);
+	return keeper_open(&run->keeper, run->err);
 }
 
 /* The command has stopped, and so do we: whoever waits for us sees it. */
@@ -393,7 +254,7 @@ static int on_signal(void *context, int fd, uint32_t events)
 	if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return 0;
 	if (info.ssi_signo == SIGCONT)
-		takeover_note_continued(&run->takeover, clock_now());
+		takeover_note_continued(&run->keeper.takeover, clock_now());
 	if (run->state == RUN_CONNECTING)
 		obey_signal_early(run, (int)info.ssi_signo);
 	else
@@ -550,10 +411,7 @@ static int handle_deadlines(struct run *run)
 
 	if (instant_is_due(run->deadline, now) && run->state == RUN_CONNECTING)
 		return explain_silence(run);
-	if (instant_is_due(run->takeover.due, now))
-		respawn_tunnel(run);
-	if (instant_is_due(run->forget_at, now))
-		forget_sources(run, now);
+	keeper_handle_deadlines(&run->keeper, now);
 	if (instant_is_due(run->end_of_grace, now))
 		end(run, run->grace_status);
 	return 0;
@@ -562,9 +420,9 @@ static int handle_deadlines(struct run *run)
 static int turn_until_ended(struct run *run)
 {
 	while (run->state != RUN_ENDED) {
-		struct instant next = instant_first(instant_first(run->deadline, run->takeover.due),
-						    run->end_of_grace);
-		int r = loop_turn(run->loop, instant_first(next, run->forget_at));
+		struct instant next = instant_first(run->deadline, run->end_of_grace);
+		int r = loop_turn(run->loop,
+				  instant_first(next, keeper_next_deadline(&run->keeper)));
 
 		if (r == 0)
 			r = handle_deadlines(run);
@@ -587,9 +445,9 @@ static int run_own(struct run *run, const struct confine_options *asked)
 	r = prepare_network(&run->prepared, run->options->wait_ns, run->err);
 	if (r < 0)
 		return r;
-	if (refresh_init(&run->refresh, run->prepared.profile) < 0 ||
-	    takeover_init(&run->takeover, run->prepared.profile) < 0)
-		return error_set(run->err, ENOMEM, "out of memory");
+	r = keeper_init(&run->keeper, run->loop, run->prepared.profile, run->err);
+	if (r < 0)
+		return r;
 	fill_names(run->prepared.profile, &names, &confine);
 	if (fill_hidden(run->prepared.profile, &names, &confine) < 0)
 		return error_set(run->err, ENOMEM, "out of memory");
@@ -605,7 +463,7 @@ static int run_own(struct run *run, const struct confine_options *asked)
 	r = watch(run);
 	if (r < 0)
 		return r;
-	watch_network(run);
+	keeper_watch_network(&run->keeper);
 	return turn_until_ended(run);
 }
 
@@ -620,7 +478,7 @@ static int run_joined(struct run *run, const struct confine_options *confine)
 				   "without --join this command gets a tunnel of its own");
 		return r;
 	}
-	run->has_handshake = true;
+	run->keeper.has_handshake = true;
 	r = confine_join(confine, ns, &run->confine, run->err);
 	for (int i = 0; i < CONFINE_NAMESPACES; i++)
 		if (ns[i] >= 0)
@@ -644,17 +502,13 @@ static void run_done(struct run *run)
 	terminal_reclaim(&run->terminal);
 	tell_what_is_kept(run);
 	confine_done(&run->confine);
-	close_tunnel(run);
-	refresh_done(&run->refresh);
-	takeover_done(&run->takeover);
+	keeper_done(&run->keeper);
 	registry_release(&run->registry);
 	for (int i = 0; i < NETWORK_FDS; i++)
 		if (run->fd[i] >= 0)
 			(void)close(run->fd[i]);
 	if (run->signals >= 0)
 		(void)close(run->signals);
-	if (run->network >= 0)
-		(void)close(run->network);
 	loop_free(run->loop);
 	terminal_close(&run->terminal);
 	prepare_done(&run->prepared);
@@ -684,14 +538,17 @@ int run_command(struct run_options *options, int *ret_status, struct error *err)
 		.registry = {.lock = -1, .listen = -1},
 		.confine = {.init = -1, .init_fd = -1, .channel = -1, .kept_lock = -1},
 		.terminal = {.fd = -1},
-		.refresh = {.look_up = {.fd = -1}},
+		.keeper = {.refresh = {.look_up = {.fd = -1}},
+			   .network = -1,
+			   .on_stats = on_stats,
+			   .fill_config = fill_config},
 		.signals = -1,
-		.network = -1,
 		.fd = {-1, -1},
 		.err = err,
 	};
 	int r;
 
+	run.keeper.context = &run;
 	confine_signals_save(&found);
 	confine.signals = &found;
 	(void)signal(SIGCHLD, SIG_DFL); /* ignored, our children's ends would not be told */
