@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from lab import adit, dataplane, sandbox  # noqa: E402
 from lab.canaries import Canaries  # noqa: E402
+from lab.claims import Claims  # noqa: E402
 from lab.internet import Internet  # noqa: E402
 from lab.oracle import Oracle  # noqa: E402
 
@@ -32,15 +33,22 @@ def pytest_cmdline_main(config):
 
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="also the tests of the long campaign")
+    parser.addoption("--claims", type=Path, metavar="DIR",
+                     help="run only the files that no other pytest has claimed in DIR")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: only with --long")
+    if config.option.claims:
+        config.pluginmanager.register(Claims(config.option.claims.absolute()))
 
 
 def pytest_collection_modifyitems(config, items):
     if not config.option.long:
         items[:] = [item for item in items if not item.get_closest_marker("long")]
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.timeout(0))
     if not sandbox.is_inside():
         for item in items:
             item.add_marker(pytest.mark.skip(reason="the sandbox is made by root"))

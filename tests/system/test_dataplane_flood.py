@@ -34,8 +34,7 @@ def start(cable, left=Adit, right=Adit, begins="left"):
 def throughput(cable):
     """Gbit/s of one TCP flow into the left side."""
     server = cable.left.inner.popen("iperf3", "-s", "-1", "--forceflush", stdout=subprocess.PIPE, text=True)
-    while "listening" not in server.stdout.readline():
-        pass
+    assert any("listening" in line for line in server.stdout), "iperf3 ended"
     try:
         out = cable.right.inner.run("iperf3", "-c", cable.left.inside(), "-t", TURN, "-J",
                                     check=False).stdout
