@@ -201,12 +201,13 @@ class Cable:
         """How many of `count` answers are missing after two seconds, from left to right.
 
         ping -W alone waits for no more than two round trips after the last
-        request, which a busy machine may take for a loss.
+        request, which a busy machine may take for a loss.  With a deadline it
+        sends until it has had `count` answers, and may have had more by then.
         """
         out = self.left.inner.run("ping", f"-{family}", "-c", count, "-w", "2", "-i", "0.02", "-s",
                                   size, self.right.inside(family), check=False).stdout
         received = [line for line in out.splitlines() if "received" in line]
-        return count - int(received[0].split(",")[1].split()[0]) if received else count
+        return max(count - int(received[0].split(",")[1].split()[0]), 0) if received else count
 
     def stop(self):
         for program in self.programs.values():
