@@ -17,17 +17,11 @@ struct sandbox_options {
 	pid_t parent; /* dies with us: if it is gone already, -ESRCH */
 };
 
-/* All capabilities, the bounding set where that is allowed, other groups, core
- * files, files at all (sandbox_landlock.h), new privileges, being traced by its own
- * user; SIGKILL when
- * the parent thread ends.  For a process of one thread: those it makes
- * afterwards inherit it.
- */
+/* base/lockdown.h says what goes.  As much key memory as we may is locked. */
 int sandbox_drop_privileges(const struct sandbox_options *options, struct error *err);
 
 /* From here on, in every thread that there is, only the system calls in
- * sandbox.c's list, and no new threads nor processes.  A build with sanitizers
- * has more calls, and none is fatal.
+ * sandbox.c's list, and no new threads nor processes.
  */
 int sandbox_filter_syscalls(struct error *err);
 

@@ -1,4 +1,4 @@
-/* Mirrors src/dataplane/sandbox_landlock.c
+/* Mirrors src/base/landlock.c
  *
  * Nothing here can be taken back, so each case is a process of its own whose
  * status says which check failed.  There is no filter of system calls.
@@ -6,7 +6,7 @@
 #include "cmocka_all.h"
 
 #include "base/error.h"
-#include "dataplane/sandbox_landlock.h"
+#include "base/landlock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +48,8 @@ static bool confine(void)
 {
 	struct error err;
 
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && sandbox_landlock(&err) == 0;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       landlock_confine("this", LANDLOCK_NO_TCP, &err) == 0;
 }
 
 static bool is_refused(int r, int number)
@@ -103,6 +104,28 @@ static void test_tcp_is_refused_and_udp_is_not(void **state)
 	expect_success_since(4, check_tcp);
 }
 
+static int check_connect(void)
+{
+	const struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_port = htons(9)};
+	const struct sockaddr *any = (const void *)&address;
+	int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct error err;
+
+	if (tcp < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    landlock_confine("this", LANDLOCK_TCP_CONNECT, &err) < 0)
+		return 1;
+	if (!is_refused(bind(tcp, any, sizeof(address)), EACCES))
+		return 2;
+	return connect(tcp, any, sizeof(address)) == 0 || errno != EACCES ? 0 : 3;
+}
+
+static void test_one_that_connects_may_still_bind_nothing(void **state)
+{
+	(void)state;
+	expect_success_since(4, check_connect);
+}
+
 static int check_scope(void)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "\0adit-landlock-test"};
@@ -132,7 +155,7 @@ static int check_privileges(void)
 
 	if (geteuid() == 0 && setresuid(65534, 65534, 65534) < 0)
 		return 1;
-	return sandbox_landlock(&err) == -EPERM ? 0 : 2;
+	return landlock_confine("this", LANDLOCK_NO_TCP, &err) == -EPERM ? 0 : 2;
 }
 
 static void test_without_no_new_privs_it_is_a_failure(void **state)
@@ -148,7 +171,7 @@ static int check_depth(void)
 
 	if (!confine())
 		return 1;
-	while (i < 20 && sandbox_landlock(&err) == 0)
+	while (i < 20 && landlock_confine("this", LANDLOCK_NO_TCP, &err) == 0)
 		i++;
 	return i == 20 ? 0 : 2;
 }
@@ -164,10 +187,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_file_is_opened_and_what_is_open_stays_so),
 		cmocka_unit_test(test_tcp_is_refused_and_udp_is_not),
+		cmocka_unit_test(test_one_that_connects_may_still_bind_nothing),
 		cmocka_unit_test(test_nobody_outside_is_signalled_or_reached_by_an_abstract_socket),
 		cmocka_unit_test(test_without_no_new_privs_it_is_a_failure),
 		cmocka_unit_test(test_more_than_the_kernel_stacks_is_no_failure),
 	};
 
-	return cmocka_run_group_tests_name("dataplane/sandbox_landlock", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("base/landlock", tests, NULL, NULL);
 }

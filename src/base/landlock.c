@@ -1,4 +1,4 @@
-#include "dataplane/sandbox_landlock.h"
+#include "base/landlock.h"
 
 #include "base/error.h"
 
@@ -29,15 +29,19 @@ static const struct ruleset known[] = {
 
 enum { N_KNOWN = sizeof(known) / sizeof(known[0]), CREATE_VERSION = 1 };
 
-/* No rule is added: what is handled is refused everywhere. */
-static int make_ruleset(long version)
-{
-	const struct ruleset *ruleset = &known[(version < N_KNOWN ? version : N_KNOWN) - 1];
+#define NET_CONNECT_TCP UINT64_C(2)
 
-	return (int)syscall(SYS_landlock_create_ruleset, ruleset, sizeof(*ruleset), 0);
+/* No rule is added: what is handled is refused everywhere. */
+static int make_ruleset(long version, enum landlock_network network)
+{
+	struct ruleset ruleset = known[(version < N_KNOWN ? version : N_KNOWN) - 1];
+
+	if (network == LANDLOCK_TCP_CONNECT)
+		ruleset.handled_net &= ~NET_CONNECT_TCP;
+	return (int)syscall(SYS_landlock_create_ruleset, &ruleset, sizeof(ruleset), 0);
 }
 
-int sandbox_landlock(struct error *err)
+int landlock_confine(const char *who, enum landlock_network network, struct error *err)
 {
 	long version = syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, CREATE_VERSION);
 	int ruleset;
@@ -45,12 +49,12 @@ int sandbox_landlock(struct error *err)
 
 	if (version < 1) /* not built in, switched off, or refused by a filter around us */
 		return 0;
-	ruleset = make_ruleset(version);
+	ruleset = make_ruleset(version, network);
 	if (ruleset < 0)
-		return error_errno(err, errno, "cannot confine the data plane's files");
+		return error_errno(err, errno, "cannot confine the files of %s", who);
 	r = syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? errno : 0;
 	(void)close(ruleset);
 	if (r == E2BIG) /* sixteen are around us already, and no more may be */
 		return 0;
-	return r > 0 ? error_errno(err, (int)r, "cannot confine the data plane's files") : 0;
+	return r > 0 ? error_errno(err, (int)r, "cannot confine the files of %s", who) : 0;
 }
