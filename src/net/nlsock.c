@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/netlink.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -14,6 +15,7 @@
 
 struct nlsock {
 	int fd;
+	bool is_borrowed; /* this memory: it is the caller's */
 	uint32_t sequence;
 	uint32_t port; /* ours, as the kernel writes it into answers; 0: not a netlink socket */
 	union {
@@ -51,25 +53,48 @@ static uint32_t read_port(int fd)
 	return address.nl_pid;
 }
 
-int nlsock_adopt(int fd, struct nlsock **ret, struct error *err)
+size_t nlsock_size(void)
+{
+	return sizeof(struct nlsock);
+}
+
+int nlsock_adopt_in(void *memory, int fd, struct nlsock **ret, struct error *err)
 {
 	struct timeval wait = {.tv_sec = NLSOCK_WAIT_S};
-	struct nlsock *sock;
+	struct nlsock *sock = memory;
 
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) < 0)
 		return error_errno(err, errno, "cannot use a netlink socket");
-	sock = calloc(1, sizeof(*sock));
-	if (!sock)
-		return error_errno(err, ENOMEM, "cannot use a netlink socket");
 	sock->fd = fd;
+	sock->is_borrowed = true;
 	sock->port = read_port(fd);
 	*ret = sock;
 	return 0;
 }
 
+int nlsock_adopt(int fd, struct nlsock **ret, struct error *err)
+{
+	struct nlsock *sock = calloc(1, sizeof(*sock));
+	int r;
+
+	if (!sock)
+		return error_errno(err, ENOMEM, "cannot use a netlink socket");
+	r = nlsock_adopt_in(sock, fd, ret, err);
+	if (r < 0)
+		free(sock);
+	else
+		sock->is_borrowed = false;
+	return r;
+}
+
 int nlsock_open(struct nlsock **ret, struct error *err)
 {
-	AUTO_FD int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	return nlsock_open_protocol(NETLINK_ROUTE, ret, err);
+}
+
+int nlsock_open_protocol(int protocol, struct nlsock **ret, struct error *err)
+{
+	AUTO_FD int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
 	int r;
 
@@ -89,7 +114,14 @@ void nlsock_close(struct nlsock *sock)
 	if (!sock)
 		return;
 	(void)close(sock->fd);
-	free(sock);
+	if (!sock->is_borrowed)
+		free(sock);
+}
+
+void nlsock_wipe(struct nlsock *sock)
+{
+	explicit_bzero(&sock->request, sizeof(sock->request));
+	explicit_bzero(sock->answer, sizeof(sock->answer));
 }
 
 int nlsock_fd(const struct nlsock *sock)

@@ -25,11 +25,20 @@ enum {
 
 /* An rtnetlink handle in the caller's network namespace. */
 int nlsock_open(struct nlsock **ret, struct error *err);
+/* Of another protocol: NETLINK_GENERIC. */
+int nlsock_open_protocol(int protocol, struct nlsock **ret, struct error *err);
 /* Takes the descriptor over, on success only: one that nlsock_fd() gave and
  * that came by fd_receive(), say.
  */
 int nlsock_adopt(int fd, struct nlsock **ret, struct error *err);
+/* The same in memory of the caller's: nlsock_size() bytes, zeroed, which outlive
+ * the handle; secret_new()'s, where messages hold keys.
+ */
+size_t nlsock_size(void);
+int nlsock_adopt_in(void *memory, int fd, struct nlsock **ret, struct error *err);
 void nlsock_close(struct nlsock *sock); /* accepts NULL */
+/* Forgets the bytes of the latest request and answer, which held keys. */
+void nlsock_wipe(struct nlsock *sock);
 int nlsock_fd(const struct nlsock *sock);
 
 /* Begins a request in the handle's own buffer: valid until the next begin.

@@ -23,6 +23,7 @@
 struct error;
 struct profile;
 struct tunnel;
+struct tunnel_backend;
 
 enum { TUNNEL_TIMESTAMP_LEN = 12 }; /* TAI64N */
 
@@ -33,12 +34,24 @@ struct tunnel_config {
 	 * in the profile, which has none where a host name stands.
 	 */
 	const union endpoint *endpoint;
+	/* tunnel_choose()'s; NULL: the profile's Backend, where auto is userspace. */
+	const struct tunnel_backend *backend;
+	bool starts_handshake; /* now, with every peer that has an endpoint */
+
+	/* The kernel's: the link, made by net/wireguard_link.h, and where it is.  What
+	 * is set there already, by a predecessor, is changed to what is wanted, and its
+	 * sessions go on.  Both descriptors are net/netns.h's, and borrowed.
+	 */
+	const char *device; /* NULL: there is none, and this backend cannot be */
+	int netns_fd;
+	int userns_fd; /* -1: the namespace belongs to our own */
+
+	/* Userspace: the rest. */
 	int tun_fd;   /* of net/tun.h; the tunnel takes a reference of its own */
 	uint32_t mtu; /* bytes of inner packet */
 	/* Nobody read the device for more than a second: what waits in it is stale. */
 	bool drops_backlog;
-	bool is_successor;     /* of a tunnel that died: what waits is sent with its session */
-	bool starts_handshake; /* now, with every peer that has an endpoint */
+	bool is_successor; /* of a tunnel that died: what waits is sent with its session */
 	/* How many processors it shall have threads for; 0: as many as there are. */
 	unsigned int n_processors;
 
@@ -103,7 +116,17 @@ struct tunnel_backend {
 	void (*close)(struct tunnel *tunnel);
 };
 
+extern const struct tunnel_backend tunnel_backend_kernel;
 extern const struct tunnel_backend tunnel_backend_userspace;
+
+/* Which backend a lasting namespace's tunnel gets, to be asked before its link is
+ * planned: a TUN, or the kernel's WireGuard link.  Backend = auto is the kernel's
+ * where the caller has CAP_NET_ADMIN and the kernel has WireGuard; the question
+ * loads its module.  -EPERM, -EOPNOTSUPP: Backend = kernel cannot be; err says
+ * why, with a hint.
+ */
+int tunnel_choose(const struct profile *profile, const struct tunnel_backend **ret,
+		  struct error *err);
 
 /* Forks: to be called from the thread that lives as long as the caller does,
  * since the data plane dies with it.  In a failure's text is no secret.

@@ -312,6 +312,46 @@ static void test_what_is_no_socket_is_refused_and_stays_the_callers(void **state
 	nlsock_close(NULL);
 }
 
+static void test_a_handle_in_the_callers_memory_leaves_no_byte_there_when_wiped(void **state)
+{
+	size_t size = nlsock_size();
+	uint8_t *memory = calloc(1, size);
+	struct fake fake = {0};
+	struct error err;
+	int pair[2];
+
+	(void)state;
+	assert_non_null(memory);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(nlsock_adopt_in(memory, pair[0], &fake.sock, NULL), 0);
+	fake.fd = pair[1];
+	fake_refuse(&fake, -EINVAL, "the key", 8);
+	mnl_attr_put_strz(nlsock_begin(fake.sock, RTM_GETLINK, 0, sizeof(struct ifinfomsg)),
+			  IFLA_IFNAME, "the key");
+	assert_int_equal(nlsock_exchange(fake.sock, NULL, NULL, &err), -EINVAL);
+	assert_non_null(memmem(memory, size, "the key", 7));
+	nlsock_wipe(fake.sock);
+	assert_null(memmem(memory, size, "the key", 7));
+	/* and goes on */
+	fake_end(&fake, 2, 0);
+	assert_int_equal(exchange(&fake, NULL), 0);
+	fake_close(&fake);
+	free(memory);
+}
+
+static void test_a_handle_of_another_protocol_is_asked_likewise(void **state)
+{
+	struct nlsock *sock = NULL;
+	struct error err;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	assert_int_equal(nlsock_open_protocol(NETLINK_GENERIC, &sock, NULL), 0);
+	nlsock_close(sock);
+	assert_int_equal(nlsock_open_protocol(1000, &sock, &err), -EPROTONOSUPPORT);
+	assert_string_equal(err.what, "cannot open a netlink socket: Protocol not supported");
+}
+
 /* Another process of the namespace may write to our port, with any sequence. */
 static void test_only_the_kernel_is_listened_to(void **state)
 {
@@ -382,6 +422,9 @@ int main(void)
 		FAKE(test_every_message_of_an_answer_is_passed_on),
 		FAKE(test_who_reads_an_answer_may_end_it),
 		cmocka_unit_test(test_what_is_no_socket_is_refused_and_stays_the_callers),
+		cmocka_unit_test(
+			test_a_handle_in_the_callers_memory_leaves_no_byte_there_when_wiped),
+		cmocka_unit_test(test_a_handle_of_another_protocol_is_asked_likewise),
 		cmocka_unit_test(test_only_the_kernel_is_listened_to),
 		cmocka_unit_test(test_the_kernels_words_come_with_its_refusal),
 	};
