@@ -324,6 +324,15 @@ static int start_handshake(struct uapi *uapi, const struct value *value)
 	return r;
 }
 
+static int doubt_source(struct uapi *uapi, const struct value *value)
+{
+	if (parse_true(value) < 0)
+		return -EINVAL;
+	if (uapi->section.peer)
+		wg_peer_doubt_source(uapi->target->device, uapi->now, uapi->section.peer);
+	return 0;
+}
+
 /* ---- lines ---- */
 
 static const struct key device_keys[] = {
@@ -352,6 +361,7 @@ static const struct key peer_keys[] = {
 	{"allowed_ip", change_allowed_ip, false},
 	{"protocol_version", check_protocol_version, false},
 	{"adit_handshake", start_handshake, true},
+	{"adit_doubt_source", doubt_source, true},
 	{0},
 };
 

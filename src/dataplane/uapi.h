@@ -15,7 +15,7 @@
  *                                    IPs, with the adit_ lines below
  *   set, device                      set, peer
  *     adit_mtu=BYTES                   adit_handshake=true   begin one now
- *     adit_last_timestamp=HEX12
+ *     adit_last_timestamp=HEX12        adit_doubt_source=true
  *     adit_sockets=true       use the UDP sockets that came beside the text
  *     adit_forget_sources=true         addresses or routes have changed
  *     adit_doubt_sources=true          likewise: see wg_device_doubt_sources()
@@ -28,7 +28,9 @@
  *     adit_icmp_version (4 or 6), adit_icmp_count, adit_rx_datagrams,
  *     adit_tun_errors, adit_tun_refused, adit_mark_refused, adit_unlocked (bytes of
  *     key memory that RLIMIT_MEMLOCK did not let us lock)
- *   adit_stats, peer: adit_handshakes_sent
+ *   adit_stats, peer: adit_handshakes_sent; where the source is chosen by now,
+ *     adit_source (an address of ours and our port) and adit_source_link (an
+ *     interface's index)
  *
  * Source: https://www.wireguard.com/xplatform/
  */

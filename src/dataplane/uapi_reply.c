@@ -75,17 +75,17 @@ static void add_allowed_ip(void *context, const struct prefix *prefix)
 	uapi_reply_add(context, "allowed_ip=%s\n", prefix_print(prefix, text));
 }
 
-static void add_endpoint(struct uapi_reply *reply, const union endpoint *endpoint)
+static void add_endpoint(struct uapi_reply *reply, const char *name, const union endpoint *endpoint)
 {
 	char text[ENDPOINT_TEXT_LEN];
 
 	if (endpoint_is_set(endpoint))
-		uapi_reply_add(reply, "endpoint=%s\n", endpoint_print(endpoint, text));
+		uapi_reply_add(reply, "%s=%s\n", name, endpoint_print(endpoint, text));
 }
 
 static void add_counters(struct uapi_reply *reply, const struct wg_peer_stats *stats)
 {
-	add_endpoint(reply, &stats->endpoint);
+	add_endpoint(reply, "endpoint", &stats->endpoint);
 	uapi_reply_add(reply,
 		       "last_handshake_time_sec=%" PRIu64 "\nlast_handshake_time_nsec=%" PRIu64
 		       "\ntx_bytes=%" PRIu64 "\nrx_bytes=%" PRIu64
@@ -187,5 +187,8 @@ void uapi_reply_add_stats(struct uapi_reply *reply, const struct uapi_target *ta
 		add_hex(reply, "public_key", stats.public_key, 32);
 		add_counters(reply, &stats);
 		uapi_reply_add(reply, "adit_handshakes_sent=%" PRIu64 "\n", stats.handshakes_sent);
+		add_endpoint(reply, "adit_source", &stats.source);
+		if (stats.ifindex != 0)
+			uapi_reply_add(reply, "adit_source_link=%" PRIu32 "\n", stats.ifindex);
 	}
 }

@@ -35,8 +35,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define FORGET_PAUSE_NS (10 * NS_PER_MS) /* routes may change by the thousand */
-
 struct device {
 	const struct device_options *options;
 	bool has_ended;
@@ -50,9 +48,9 @@ struct device {
 	struct loop *loop;
 	int signals; /* signalfd */
 
-	struct instant look_at;	  /* the data plane's events are put off until then */
-	struct instant forget_at; /* likewise the sources */
-	struct instant forgot;
+	struct instant look_at;	 /* the data plane's events are put off until then */
+	struct instant check_at; /* likewise what has become of its sources */
+	struct instant may_check;
 };
 
 /* ---- the data plane ---- */
@@ -143,11 +141,17 @@ static int obey_link(struct device *device)
 	return 0;
 }
 
-static void forget_sources(struct device *device)
+static void check_sources(struct device *device)
 {
-	device->forgot = clock_now();
-	device->forget_at = (struct instant){0};
-	engine_forget_sources(&device->engine);
+	device->check_at = (struct instant){0};
+	device->may_check = engine_check_sources(&device->engine, device->follow.sock);
+}
+
+static void put_check_off(struct device *device)
+{
+	struct instant now = clock_now();
+
+	device->check_at = device->may_check.ns > now.ns ? device->may_check : now;
 }
 
 static int on_network(void *context, int fd, uint32_t events)
@@ -156,8 +160,9 @@ static int on_network(void *context, int fd, uint32_t events)
 	unsigned int seen = watch_read(fd);
 
 	(void)events;
-	if (seen & WATCH_ROUTES)
-		device->forget_at = instant_add(device->forgot, FORGET_PAUSE_NS);
+	/* the routes by a link that goes down go with it, and are not told */
+	if (seen != 0)
+		put_check_off(device);
 	return seen & WATCH_LINKS ? obey_link(device) : 0;
 }
 
@@ -378,8 +383,8 @@ static void handle_deadlines(struct device *device)
 
 	if (instant_is_due(device->look_at, now))
 		device->look_at = engine_look(&device->engine, now);
-	if (instant_is_due(device->forget_at, now))
-		forget_sources(device);
+	if (instant_is_due(device->check_at, now))
+		check_sources(device);
 	if (!engine_is_alive(&device->engine) && !device->has_ended &&
 	    instant_is_due(device->engine.takeover.due, now))
 		replace_plane(device);
@@ -387,7 +392,7 @@ static void handle_deadlines(struct device *device)
 
 static struct instant next_deadline(const struct device *device)
 {
-	struct instant next = instant_first(device->look_at, device->forget_at);
+	struct instant next = instant_first(device->look_at, device->check_at);
 
 	return engine_is_alive(&device->engine) ? next
 						: instant_first(next, device->engine.takeover.due);

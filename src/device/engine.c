@@ -7,6 +7,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "dataplane/uapi.h"
+#include "device/source.h"
 #include "device/syntax.h"
 #include "tunnel/reply.h"
 
@@ -17,9 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GO_UP	      "set=1\nadit_sockets=true\nadit_up=true\n"
-#define LOOK_LEAST_NS (100 * NS_PER_MS)
-#define SESSION_NS    (180 * NS_PER_S) /* whitepaper section 6.2: REJECT-AFTER-TIME */
+#define GO_UP	       "set=1\nadit_sockets=true\nadit_up=true\n"
+#define LOOK_LEAST_NS  (100 * NS_PER_MS)
+#define CHECK_LEAST_NS (10 * NS_PER_MS) /* routes may change by the thousand */
+#define SESSION_NS     (180 * NS_PER_S) /* whitepaper section 6.2: REJECT-AFTER-TIME */
 
 enum {
 	LOOK_SHARE = 50,	/* reading takes one part in so many of the time */
@@ -330,12 +332,6 @@ void engine_set_mtu(struct engine *engine, uint32_t mtu)
 		(void)say(engine, text.at, NULL);
 }
 
-void engine_forget_sources(struct engine *engine)
-{
-	if (engine_is_alive(engine))
-		(void)say(engine, "set=1\nadit_forget_sources=true\n\n", NULL);
-}
-
 struct instant engine_look_later(const struct engine *engine, struct instant now)
 {
 	uint64_t pause = engine->read_ns * LOOK_SHARE;
@@ -347,17 +343,12 @@ struct instant engine_look_later(const struct engine *engine, struct instant now
 	return now;
 }
 
-struct instant engine_look(struct engine *engine, struct instant now)
+static void read_last(struct engine *engine, struct instant now)
 {
 	static const struct process_request request = {.head = "adit_stats=1\n\n", .head_len = 14};
-	struct instant due = engine_look_later(engine, now);
 	struct process_reply reply = {0};
 	struct tunnel_stats stats;
 
-	if (!engine_is_alive(engine))
-		return (struct instant){0};
-	if (due.ns > now.ns)
-		return due;
 	engine->last_read = now;
 	if (ask_for(engine, &request, &reply) == 0 &&
 	    reply_parse_stats(reply.text, reply.len, &stats) == 0) {
@@ -368,7 +359,44 @@ struct instant engine_look(struct engine *engine, struct instant now)
 	}
 	process_reply_free(&reply);
 	engine->read_ns = instant_since(clock_now(), now);
+}
+
+struct instant engine_look(struct engine *engine, struct instant now)
+{
+	struct instant due = engine_look_later(engine, now);
+
+	if (!engine_is_alive(engine))
+		return (struct instant){0};
+	if (due.ns > now.ns)
+		return due;
+	read_last(engine, now);
 	return (struct instant){0};
+}
+
+static void doubt_source(struct engine *engine, const struct tunnel_peer_stats *peer)
+{
+	char key[2 * 32 + 1];
+	char buffer[256];
+	struct text text;
+
+	hex_encode(peer->public_key, 32, key);
+	text_init(&text, buffer, sizeof(buffer));
+	text_add(&text, "set=1\npublic_key=%s\nupdate_only=true\nadit_doubt_source=true\n\n", key);
+	(void)say(engine, text.at, NULL);
+}
+
+struct instant engine_check_sources(struct engine *engine, struct nlsock *sock)
+{
+	struct instant began = clock_now();
+	uint64_t pause;
+
+	if (engine_is_alive(engine))
+		read_last(engine, began);
+	for (size_t i = 0; i < engine->last.n_peers && engine_is_alive(engine); i++)
+		if (!source_is_good(sock, &engine->last.peer[i], engine->mark))
+			doubt_source(engine, &engine->last.peer[i]);
+	pause = instant_since(clock_now(), began) * LOOK_SHARE;
+	return instant_add(began, pause > CHECK_LEAST_NS ? pause : CHECK_LEAST_NS);
 }
 
 /* ---- one after the other ---- */

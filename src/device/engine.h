@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 struct error;
+struct nlsock;
 struct syntax_set;
 
 enum { ENGINE_WAIT_S = 20 }; /* for an answer: ten thousand new peers take a second */
@@ -68,8 +69,10 @@ int engine_get(struct engine *engine, char **ret, size_t *ret_len);
  */
 int engine_set_up(struct engine *engine, bool is_up, struct error *err);
 void engine_set_mtu(struct engine *engine, uint32_t mtu);
-/* Routes or addresses have changed: forget which of ours to send from. */
-void engine_forget_sources(struct engine *engine);
+/* Routes or addresses have changed: which of ours to send from is asked anew for
+ * the peers whose address is no good any more.  When it may be called again.
+ */
+struct instant engine_check_sources(struct engine *engine, struct nlsock *sock);
 
 /* Something happened in the data plane: reads what a successor would need, unless
  * it was read a moment ago; when it should be called again, 0: after the next

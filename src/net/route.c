@@ -241,6 +241,15 @@ static void put_destination(struct nlmsghdr *request, const union endpoint *to, 
 		mnl_attr_put_u32(request, RTA_MARK, mark);
 }
 
+static int ask_path(struct nlsock *sock, struct route_path *ret, struct error *err)
+{
+	int r = nlsock_exchange(sock, keep_path, ret, err);
+
+	if (r == 0 && ret->oif == 0)
+		r = error_set(err, ENETUNREACH, "the route leads to no link");
+	return r;
+}
+
 /* A route has an MTU of its own where one was learned or set; the link's
  * otherwise, and never more than that.
  */
@@ -264,9 +273,7 @@ int route_get(struct nlsock *sock, const union endpoint *to, uint32_t mark, stru
 	int r;
 
 	put_destination(request, to, mark);
-	r = nlsock_exchange(sock, keep_path, &path, err);
-	if (r == 0 && path.oif == 0)
-		r = error_set(err, ENETUNREACH, "the route leads to no link");
+	r = ask_path(sock, &path, err);
 	if (r == 0)
 		r = bound_mtu(sock, &path, err);
 	if (r < 0) {
@@ -275,4 +282,37 @@ int route_get(struct nlsock *sock, const union endpoint *to, uint32_t mark, stru
 	}
 	*ret = path;
 	return 0;
+}
+
+/* What the kernel says of a source that is not ours depends on family and version. */
+static int check_source(struct nlsock *sock, const union endpoint *from)
+{
+	struct nlmsghdr *request = nlsock_begin(sock, RTM_GETROUTE, 0, sizeof(struct rtmsg));
+	struct route_path path = {0};
+	int r;
+
+	put_destination(request, from, 0);
+	r = ask_path(sock, &path, NULL);
+	return r == 0 && path.is_local ? 0 : -EINVAL;
+}
+
+int route_find_link(struct nlsock *sock, const struct route_flow *flow, uint32_t *ret)
+{
+	struct address source = endpoint_address(flow->from);
+	struct route_path path = {0};
+	struct nlmsghdr *request;
+	struct rtmsg *header;
+	int r = check_source(sock, flow->from);
+
+	if (r < 0)
+		return r;
+	request = nlsock_begin(sock, RTM_GETROUTE, 0, sizeof(struct rtmsg));
+	put_destination(request, flow->to, flow->mark);
+	header = mnl_nlmsg_get_payload(request);
+	header->rtm_src_len = prefix_full_len(&source);
+	put_address(request, RTA_SRC, &source);
+	r = ask_path(sock, &path, NULL);
+	if (r == 0)
+		*ret = path.oif;
+	return r;
 }

@@ -57,4 +57,16 @@ struct route_path {
 int route_get(struct nlsock *sock, const union endpoint *to, uint32_t mark, struct route_path *ret,
 	      struct error *err);
 
+/* A flow whose source is chosen already. */
+struct route_flow {
+	const union endpoint *to;
+	const union endpoint *from; /* of the same family; an IPv6 scope is kept to */
+	uint32_t mark;		    /* 0: none */
+};
+
+/* The link that it leaves by.  -EINVAL: the source is no address of this
+ * namespace's; else as route_get().
+ */
+int route_find_link(struct nlsock *sock, const struct route_flow *flow, uint32_t *ret);
+
 #endif

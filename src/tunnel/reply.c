@@ -42,6 +42,7 @@ static const struct number peer_numbers[] = {
 	{"rx_bytes", FIELD(tunnel_peer_stats, rx_bytes), UINT64_MAX},
 	{"tx_bytes", FIELD(tunnel_peer_stats, tx_bytes), UINT64_MAX},
 	{"adit_handshakes_sent", FIELD(tunnel_peer_stats, handshakes_sent), UINT64_MAX},
+	{"adit_source_link", FIELD(tunnel_peer_stats, source_link), INT32_MAX},
 	{0},
 };
 
@@ -121,10 +122,17 @@ static int take_handshake_time(struct tunnel_peer_stats *peer, const struct line
 	return 0;
 }
 
+static int take_endpoint(union endpoint *endpoint, const struct line *line)
+{
+	return endpoint_parse(line->value, line->value_len, endpoint) ? 0 : -EPROTO;
+}
+
 static int take_peer_line(struct tunnel_peer_stats *peer, const struct line *line)
 {
 	if (is_named(line, "endpoint"))
-		return endpoint_parse(line->value, line->value_len, &peer->endpoint) ? 0 : -EPROTO;
+		return take_endpoint(&peer->endpoint, line);
+	if (is_named(line, "adit_source"))
+		return take_endpoint(&peer->source, line);
 	if (is_named(line, "last_handshake_time_sec") || is_named(line, "last_handshake_time_nsec"))
 		return take_handshake_time(peer, line);
 	return take_number(peer_numbers, line, peer);

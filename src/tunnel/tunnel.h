@@ -68,6 +68,8 @@ struct tunnel_config {
 struct tunnel_peer_stats {
 	uint8_t public_key[32];
 	union endpoint endpoint; /* AF_UNSPEC: not known */
+	union endpoint source;	 /* of ours, sent from; AF_UNSPEC: the kernel chooses */
+	uint32_t source_link;	 /* index of the link it came by; 0: not known */
 	uint64_t rx_bytes;	 /* UDP payload of authentic messages */
 	uint64_t tx_bytes;
 	struct wall_time last_handshake; /* completed; 0: never */

@@ -132,10 +132,21 @@ void wg_device_forget_sources(struct wg_device *device)
 		peer_forget_source(peer);
 }
 
+static void doubt(struct wg_device *device, struct instant now)
+{
+	device->sources_doubted_until = instant_add(now, WG_SOURCE_DOUBT_TIME);
+}
+
 void wg_device_doubt_sources(struct wg_device *device, struct instant now)
 {
 	wg_device_forget_sources(device);
-	device->sources_doubted_until = instant_add(now, WG_SOURCE_DOUBT_TIME);
+	doubt(device, now);
+}
+
+void wg_peer_doubt_source(struct wg_device *device, struct instant now, struct wg_peer *peer)
+{
+	peer_forget_source(peer);
+	doubt(device, now);
 }
 
 void wg_clear_source(struct wg_device *device, const union endpoint *to)

@@ -214,6 +214,8 @@ void wg_device_forget_sources(struct wg_device *device);
  * changed, and what is under way still comes to an address that may be no good.
  */
 void wg_device_doubt_sources(struct wg_device *device, struct instant now);
+/* That of one peer is no good any more; meanwhile the others keep theirs. */
+void wg_peer_doubt_source(struct wg_device *device, struct instant now, struct wg_peer *peer);
 /* The last TAI64N sent, so that a successor's initiations are no replays. */
 void wg_device_set_last_timestamp(struct wg_device *device, const uint8_t timestamp[12]);
 void wg_device_get_last_timestamp(const struct wg_device *device, uint8_t ret[12]);
@@ -246,7 +248,9 @@ void wg_peer_start_handshake(struct wg_device *device, struct instant now, struc
 struct wg_peer_stats {
 	uint8_t public_key[32];
 	union endpoint endpoint;
-	uint64_t rx_bytes; /* UDP payload of authentic messages, as the kernel module counts */
+	union endpoint source; /* sticky; AF_UNSPEC: the kernel chooses */
+	uint32_t ifindex;      /* with source; 0: none */
+	uint64_t rx_bytes;     /* UDP payload of authentic messages, as the kernel module counts */
 	uint64_t tx_bytes;
 	struct wall_time last_handshake; /* 0: never */
 	uint16_t keepalive_s;

@@ -406,6 +406,8 @@ void wg_peer_read_stats(const struct wg_peer *peer, struct wg_peer_stats *ret)
 {
 	memcpy(ret->public_key, peer->node.key, sizeof(ret->public_key));
 	ret->endpoint = peer->endpoint;
+	ret->source = peer->source;
+	ret->ifindex = peer->ifindex;
 	ret->rx_bytes = peer->rx_bytes;
 	ret->tx_bytes = peer->tx_bytes;
 	ret->last_handshake = peer->last_handshake;

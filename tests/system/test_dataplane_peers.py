@@ -1,6 +1,7 @@
 """Several peers, and everybody on the move: as the kernel module, for what a user can see."""
 
 import socket
+import time
 
 import pytest
 from lab import dataplane
@@ -89,6 +90,29 @@ def test_the_answer_leaves_from_the_address_that_was_asked(star, family):
     assert seen == {address}
     # also what the hub sends of itself, some time later
     assert sources(spoke.outer, "eth0", lambda: star.hub.ping(spoke)) == {address}
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_the_answer_leaves_from_there_whatever_else_changes(star, family):
+    """Routes and addresses that are none of its way; until its own address is gone."""
+    spoke, address = star.spokes[0], second_address(1, family)
+    length = 24 if family == 4 else 64
+    spoke.set("peer", star.hub.key.public, "endpoint", endpoint(address))
+    assert spoke.ping(star.hub) == 0
+    star.hub.outer.ip("link add other type veth peer name another\nlink set other up\n"
+                      "address add 192.0.2.1/24 dev other\nroute add 198.51.100.0/24 dev other\n"
+                      "address add 2001:db8:2::1/64 dev other nodad\n")
+    try:
+        time.sleep(0.2)
+        assert sources(spoke.outer, "eth0", lambda: star.hub.ping(spoke, count=1)) == {address}
+        star.hub.outer.ip(f"address del {address}/{length} dev eth1\n")
+        time.sleep(0.2)
+        left = sources(spoke.outer, "eth0", lambda: star.hub.ping(spoke, count=1))
+        assert left == {hub_address(1, family)}
+    finally:
+        star.hub.outer.ip("link del other\n")
+        star.hub.outer.run("ip", "address", "add", f"{address}/{length}", "dev", "eth1",
+                           *(["nodad"] if family == 6 else []), check=False)
 
 
 def test_a_peer_may_change_address_port_and_family(star):

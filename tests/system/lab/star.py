@@ -118,7 +118,7 @@ class Star:
         return [node.outer.output("ip", "-br", "address") for node in (self.hub, *self.spokes)]
 
     def _place_all(self):
-        """Not without need: adit forgets which address to send from when addresses change."""
+        """Not without need: an address that was gone for a moment is not sent from any more."""
         if self._addresses() == self._placed:
             return
         for spoke in self.spokes:

@@ -75,6 +75,7 @@ static const struct {
 	{"adit_sockets=1", -EINVAL},
 	{"adit_forget_sources=no", -EINVAL},
 	{"adit_doubt_sources=no", -EINVAL},
+	{"public_key=" KEY_B "\nadit_doubt_source=no", -EINVAL},
 	{"adit_up=", -EINVAL},
 	{"adit_up=1", -EINVAL},
 	{"public_key=" KEY_B "\npreshared_key=1", -EINVAL},

@@ -230,7 +230,7 @@ static void test_a_successor_is_what_its_predecessor_was(void **state)
 	assert_int_equal(engine_get(&engine, NULL, NULL), -EAGAIN);
 	assert_int_equal(engine_look(&engine, clock_now()).ns, 0);
 	engine_set_mtu(&engine, 1310);
-	engine_forget_sources(&engine);
+	(void)engine_check_sources(&engine, NULL);
 	assert_true(engine.takeover.due.ns > 0);
 	start_engine();
 	assert_int_equal(udp_port(&engine.sockets), port);

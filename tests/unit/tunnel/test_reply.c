@@ -29,7 +29,8 @@ static void test_all_counters_are_read(void **state)
 		"public_key=" KEY "\nendpoint=192.0.2.1:51820\n"
 		"last_handshake_time_sec=9\nlast_handshake_time_nsec=10\n"
 		"tx_bytes=11\nrx_bytes=12\npersistent_keepalive_interval=25\n"
-		"adit_handshakes_sent=13\nerrno=0\n\n";
+		"adit_handshakes_sent=13\nadit_source=10.0.0.1:7\nadit_source_link=3\n"
+		"errno=0\n\n";
 	struct tunnel_stats stats;
 
 	(void)state;
@@ -58,6 +59,8 @@ static void test_all_counters_are_read(void **state)
 	assert_int_equal(stats.peer[0].tx_bytes, 11);
 	assert_int_equal(stats.peer[0].rx_bytes, 12);
 	assert_int_equal(stats.peer[0].handshakes_sent, 13);
+	assert_int_equal(endpoint_port(&stats.peer[0].source), 7);
+	assert_int_equal(stats.peer[0].source_link, 3);
 	tunnel_stats_done(&stats);
 }
 

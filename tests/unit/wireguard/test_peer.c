@@ -417,6 +417,21 @@ static void test_a_source_in_doubt_is_not_learned_for_a_second(void **state)
 	assert_true(has_source(pair));
 }
 
+static void test_the_source_of_one_peer_can_be_in_doubt(void **state)
+{
+	struct pair *pair = *state;
+	struct wg_peer_stats stats;
+
+	wg_peer_read_stats(pair->side[BOB].peer, &stats);
+	assert_true(endpoint_is_set(&stats.source));
+	wg_peer_doubt_source(pair->side[BOB].device, pair->now, pair->side[BOB].peer);
+	wg_peer_read_stats(pair->side[BOB].peer, &stats);
+	assert_false(endpoint_is_set(&stats.source));
+	pair_send(pair, ALICE);
+	pair_advance_ms(pair, 100);
+	assert_false(has_source(pair));
+}
+
 static void test_a_new_endpoint_has_no_source_yet(void **state)
 {
 	struct pair *pair = *state;
@@ -463,6 +478,7 @@ int main(void)
 		PAIR_TEST(test_no_key_is_left_when_a_handshake_was_given_up),
 		CONNECTED_TEST(test_a_device_that_goes_down_has_no_session),
 		CONNECTED_TEST(test_a_source_can_be_forgotten),
+		CONNECTED_TEST(test_the_source_of_one_peer_can_be_in_doubt),
 		CONNECTED_TEST(test_a_source_in_doubt_is_not_learned_for_a_second),
 		CONNECTED_TEST(test_a_new_endpoint_has_no_source_yet),
 		CONNECTED_TEST(test_silence_makes_a_source_doubtful),
