@@ -1,27 +1,35 @@
 #include "tunnel/tunnel.h"
 
-#include "base/error.h"
 #include "config/profile.h"
 
-#include <errno.h>
 #include <unistd.h>
 
-/* NULL: this build has it not. */
 static const struct tunnel_backend *const backends[] = {
 	[BACKEND_AUTO] = &tunnel_backend_userspace,
-	[BACKEND_KERNEL] = NULL,
+	[BACKEND_KERNEL] = &tunnel_backend_kernel,
 	[BACKEND_USERSPACE] = &tunnel_backend_userspace,
 };
 
+int tunnel_choose(const struct profile *profile, const struct tunnel_backend **ret,
+		  struct error *err)
+{
+	bool is_auto = profile->backend == BACKEND_AUTO;
+	const struct tunnel_backend *wanted =
+		is_auto ? &tunnel_backend_kernel : backends[profile->backend];
+	int r = wanted->probe(is_auto ? NULL : err);
+
+	if (r < 0 && !is_auto)
+		return r;
+	*ret = r < 0 ? &tunnel_backend_userspace : wanted;
+	return 0;
+}
+
 int tunnel_open(const struct tunnel_config *config, struct tunnel **ret, struct error *err)
 {
-	const struct tunnel_backend *backend = backends[config->profile->backend];
+	const struct tunnel_backend *backend = config->backend;
 
-	if (!backend) {
-		(void)error_set(err, EOPNOTSUPP, "Backend = kernel is not available yet");
-		error_hint(err, "leave Backend out, or write Backend = userspace");
-		return -EOPNOTSUPP;
-	}
+	if (!backend)
+		backend = backends[config->profile->backend];
 	return backend->open(config, ret, err);
 }
 

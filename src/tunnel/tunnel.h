@@ -73,10 +73,12 @@ struct tunnel_peer_stats {
 	uint64_t rx_bytes;	 /* UDP payload of authentic messages */
 	uint64_t tx_bytes;
 	struct wall_time last_handshake; /* completed; 0: never */
-	uint64_t handshakes_sent;	 /* initiations, retries included */
+	uint64_t handshakes_sent; /* initiations, retries included; kernel: those unanswered */
 };
 
-/* What to tell a person.  Starts zeroed; release with tunnel_stats_done(). */
+/* What to tell a person.  Starts zeroed; release with tunnel_stats_done().  The
+ * kernel tells the port and of each peer; the rest stays zero.
+ */
 struct tunnel_stats {
 	uint16_t listen_port; /* host byte order */
 	uint8_t last_timestamp[TUNNEL_TIMESTAMP_LEN];
@@ -104,6 +106,10 @@ struct tunnel_stats {
 struct tunnel_backend {
 	const char *name; /* "kernel", "userspace": in `Backend=` and in status */
 
+	/* Whether the caller can have it here, named namespaces assumed.  Changes
+	 * nothing.  -EOPNOTSUPP, -EPERM: it cannot, with a hint.
+	 */
+	int (*probe)(struct error *err);
 	/* On failure nothing is left behind.  *ret is set on success only. */
 	int (*open)(const struct tunnel_config *config, struct tunnel **ret, struct error *err);
 	int (*set_config)(struct tunnel *tunnel, const struct tunnel_config *config,
@@ -158,7 +164,9 @@ pid_t tunnel_pid(const struct tunnel *tunnel);
 /* Makes tunnel_events_fd() wait for the next event. */
 void tunnel_take_event(const struct tunnel *tunnel);
 
-/* Ends the data plane and waits for its end.  Accepts NULL. */
+/* Ends the data plane and waits for its end; the kernel's goes on, as long as its
+ * link is there.  Accepts NULL.
+ */
 void tunnel_close(struct tunnel *tunnel);
 
 /* ---- for backends ---- */

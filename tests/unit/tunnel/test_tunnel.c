@@ -10,8 +10,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Stands for tunnel/userspace.c. */
+/* Stand for tunnel/userspace.c and tunnel/kernel.c. */
 static struct tunnel opened = {.backend = &tunnel_backend_userspace};
+static struct tunnel opened_kernel = {.backend = &tunnel_backend_kernel};
+static int kernel_code; /* what its probe returns */
 static const char *last_call;
 static int events;
 
@@ -86,8 +88,35 @@ static void fake_close(struct tunnel *tunnel)
 	last_call = "close";
 }
 
+static int fake_probe(struct error *err)
+{
+	(void)err;
+	return 0;
+}
+
+static int fake_probe_kernel(struct error *err)
+{
+	return kernel_code < 0 ? error_set(err, -kernel_code, "no WireGuard") : 0;
+}
+
+static int fake_open_kernel(const struct tunnel_config *config, struct tunnel **ret,
+			    struct error *err)
+{
+	(void)config;
+	(void)err;
+	*ret = &opened_kernel;
+	return 0;
+}
+
+const struct tunnel_backend tunnel_backend_kernel = {
+	.name = "kernel",
+	.probe = fake_probe_kernel,
+	.open = fake_open_kernel,
+};
+
 const struct tunnel_backend tunnel_backend_userspace = {
 	.name = "userspace",
+	.probe = fake_probe,
 	.open = fake_open,
 	.set_config = fake_set_config,
 	.set_endpoint = fake_set_endpoint,
@@ -117,18 +146,58 @@ static void test_the_backend_is_chosen_by_the_profile(void **state)
 	assert_int_equal(open_with(BACKEND_AUTO, &tunnel, &err), 0);
 	assert_ptr_equal(tunnel, &opened);
 	assert_int_equal(open_with(BACKEND_USERSPACE, &tunnel, &err), 0);
+	assert_ptr_equal(tunnel, &opened);
+	assert_int_equal(open_with(BACKEND_KERNEL, &tunnel, &err), 0);
+	assert_ptr_equal(tunnel, &opened_kernel);
 }
 
-static void test_the_kernel_backend_is_not_there_yet_and_says_so(void **state)
+static void test_a_chosen_backend_goes_before_the_profiles(void **state)
 {
+	static struct profile profile = {.backend = BACKEND_AUTO};
+	const struct tunnel_config config = {
+		.profile = &profile,
+		.backend = &tunnel_backend_kernel,
+	};
 	struct tunnel *tunnel = NULL;
+
+	(void)state;
+	assert_int_equal(tunnel_open(&config, &tunnel, NULL), 0);
+	assert_ptr_equal(tunnel, &opened_kernel);
+}
+
+static const struct tunnel_backend *choose(enum profile_backend wanted)
+{
+	static struct profile profile;
+	const struct tunnel_backend *backend = NULL;
+
+	profile.backend = wanted;
+	assert_int_equal(tunnel_choose(&profile, &backend, NULL), 0);
+	return backend;
+}
+
+static void test_auto_is_the_kernels_where_that_can_be(void **state)
+{
+	(void)state;
+	kernel_code = 0;
+	assert_ptr_equal(choose(BACKEND_AUTO), &tunnel_backend_kernel);
+	assert_ptr_equal(choose(BACKEND_KERNEL), &tunnel_backend_kernel);
+	assert_ptr_equal(choose(BACKEND_USERSPACE), &tunnel_backend_userspace);
+	kernel_code = -EPERM;
+	assert_ptr_equal(choose(BACKEND_AUTO), &tunnel_backend_userspace);
+	assert_ptr_equal(choose(BACKEND_USERSPACE), &tunnel_backend_userspace);
+}
+
+static void test_a_kernel_backend_that_cannot_be_is_told(void **state)
+{
+	static struct profile profile = {.backend = BACKEND_KERNEL};
+	const struct tunnel_backend *backend = NULL;
 	struct error err;
 
 	(void)state;
-	assert_int_equal(open_with(BACKEND_KERNEL, &tunnel, &err), -EOPNOTSUPP);
-	assert_non_null(strstr(err.what, "not available yet"));
-	assert_non_null(strstr(err.hint, "userspace"));
-	assert_null(tunnel);
+	kernel_code = -EOPNOTSUPP;
+	assert_int_equal(tunnel_choose(&profile, &backend, &err), -EOPNOTSUPP);
+	assert_string_equal(err.what, "no WireGuard");
+	assert_null(backend);
 }
 
 static void test_every_call_goes_to_the_backend(void **state)
@@ -174,7 +243,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_backend_is_chosen_by_the_profile),
-		cmocka_unit_test(test_the_kernel_backend_is_not_there_yet_and_says_so),
+		cmocka_unit_test(test_a_chosen_backend_goes_before_the_profiles),
+		cmocka_unit_test(test_auto_is_the_kernels_where_that_can_be),
+		cmocka_unit_test(test_a_kernel_backend_that_cannot_be_is_told),
 		cmocka_unit_test(test_every_call_goes_to_the_backend),
 		cmocka_unit_test(test_an_event_is_taken_once),
 	};

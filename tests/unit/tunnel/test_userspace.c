@@ -23,6 +23,9 @@ enum { CHILD_FILES_MAX = 32 };
 
 static struct profile profile;
 static struct profile_peer peers[2];
+/* Of tunnel.c's table; kernel.c is not linked. */
+const struct tunnel_backend tunnel_backend_kernel = {.name = "kernel"};
+
 static struct tunnel_config config;
 static struct tunnel *tunnel;
 
