@@ -6,17 +6,26 @@
 #ifndef ADIT_APPLY_APPLY_H
 #define ADIT_APPLY_APPLY_H
 
-#include "plan/step.h"
+#include "plan/plan.h"
 
 #include <stddef.h>
 
 struct error;
 struct error_list;
 struct nlsock;
+struct record;
 
 /* What the steps work on, and what they leave for the caller. */
 struct host {
 	struct nlsock *route; /* owned: rtnetlink, for good in the namespace it was opened in */
+	/* Owned: of nftables, in the same namespace; NULL: opened when needed. */
+	struct nlsock *nftables;
+	/* Borrowed: rtnetlink outside, where the tunnel's UDP socket is to be; with
+	 * `netns`, a descriptor of the namespace inside, for STEP_WIREGUARD_CREATE.
+	 * NULL and -1 where the plan has none.
+	 */
+	struct nlsock *outside;
+	int netns;
 	/* Borrowed: /dev/net/tun, opened in this namespace and without a device yet;
 	 * -1: STEP_TUN_CREATE opens it.  To be set, if at all, before apply_plan().
 	 */
@@ -25,6 +34,11 @@ struct host {
 	 * the same as tun_node.
 	 */
 	int tun_fd;
+	/* Borrowed: what is known of the namespace, kept up to date by the steps, and
+	 * the caller's to save; NULL: nothing is known or kept.
+	 */
+	struct record *record;
+	const struct plan *plan; /* borrowed, during apply_plan() and apply_undo() */
 };
 
 /* Opens the netlink handle in the caller's network namespace. */
@@ -45,15 +59,17 @@ struct step_ops {
 extern const struct step_ops *const step_ops[STEP_KINDS];
 
 /* Carries out all steps or none.  On failure what was done is undone, last one
- * first; what could not be undone is added to undo_errs (NULL: forgotten).
+ * first; what could not be undone is added to undo_errs (NULL: forgotten).  A
+ * removal is undone by making anew what it removed, as far as the step says it.
+ *
+ * Cut short anywhere, it leaves what observe_network() finds and plan_diff() ends.
  */
-int apply_plan(const struct step *steps, size_t n_steps, struct host *host,
-	       struct error_list *undo_errs, struct error *err);
+int apply_plan(const struct plan *plan, struct host *host, struct error_list *undo_errs,
+	       struct error *err);
 
-/* Undoes the steps, last one first.  A step that cannot be undone is reported
+/* Undoes all steps, last one first.  A step that cannot be undone is reported
  * and passed over: stopping would leave more behind.  Returns how many.
  */
-size_t apply_undo(const struct step *steps, size_t n_steps, struct host *host,
-		  struct error_list *undo_errs);
+size_t apply_undo(const struct plan *plan, struct host *host, struct error_list *undo_errs);
 
 #endif

@@ -1,5 +1,6 @@
-/* What is there now: what a plan must know of the machine, and what undo must
- * know of the values that a step replaces.  Changes nothing.
+/* What is there now: what a plan must know of the machine, what undo must
+ * know of the values that a step replaces, and what a namespace is like.
+ * Changes nothing.
  */
 #ifndef ADIT_APPLY_OBSERVE_H
 #define ADIT_APPLY_OBSERVE_H

@@ -14,6 +14,7 @@
 #include "net/route.h"
 
 #include <errno.h>
+#include <string.h>
 #include <time.h>
 
 #define WAIT_MAX_NS (5 * NS_PER_S)
@@ -25,7 +26,12 @@ static int find(const struct step *step, struct host *host, struct link_address 
 	int r = link_get(host->route, step->address.link, &link, err);
 
 	if (r == 0)
-		*ret = (struct link_address){.index = link.index, .address = step->address.address};
+		*ret = (struct link_address){
+			.index = link.index,
+			.address = step->address.address,
+			/* 127/8 is all of it this machine's. */
+			.has_prefix_route = strcmp(step->address.link, "lo") == 0,
+		};
 	return r;
 }
 

@@ -1,22 +1,84 @@
+/* How it works.  What stands is replaced in one transaction, so undoing that cannot
+ * be to remove it: then nothing would drop.  The text that the record has of it is
+ * loaded again, and where it has none, the new rules stay.
+ *
+ * What the kernel says of the table just loaded is put into the record, to be
+ * compared with what it says later.
+ */
 #include "apply/apply.h"
+#include "apply/record.h"
 #include "apply/steps.h"
+#include "base/cleanup.h"
+#include "base/error.h"
 #include "net/nft.h"
+#include "net/nftables.h"
 #include "plan/ruleset.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* The whole text for nft(8), malloc()ed; NULL: out of memory. */
+static char *compose(const char *ruleset, bool is_replaced)
+{
+	char *text;
+	int n = asprintf(&text, "%s%s", ruleset_beginning(is_replaced), ruleset);
+
+	return n < 0 ? NULL : text;
+}
+
+/* A table that cannot be looked at is not known, and the next survey says so. */
+static void remember(struct host *host, enum step_side side, const char *ruleset, pid_t loader)
+{
+	struct nftables_image image = {0};
+
+	if (!host->record)
+		return;
+	record_forget_table(host->record, side);
+	if (!host->nftables && nftables_open(&host->nftables, NULL) < 0)
+		return;
+	if (nftables_read(host->nftables, RULESET_TABLE, &image, NULL) == 0)
+		(void)record_set_table(host->record, side, ruleset, &image, loader);
+	free(image.bytes);
+}
+
+static int load_text(struct host *host, const struct step *step, const char *ruleset,
+		     struct error *err)
+{
+	AUTO_FREE char *text = compose(ruleset, step->firewall.is_replaced);
+	pid_t loader = 0;
+	int r = text ? nft_apply_as(text, &loader, err)
+		     : error_errno(err, ENOMEM, "cannot write the rules");
+
+	if (r == 0)
+		remember(host, step->side, ruleset, loader);
+	return r;
+}
 
 static int load(const struct step *step, struct host *host, struct error *err)
 {
-	char text[RULESET_TEXT_LEN];
-	int r = ruleset_print(&step->firewall, text, sizeof(text), err);
+	return load_text(host, step, host->plan->ruleset[step->side], err);
+}
 
-	(void)host;
-	return r < 0 ? r : nft_apply(text, err);
+static int put_back(const struct step *step, struct host *host, struct error *err)
+{
+	AUTO_FREE char *before = NULL;
+
+	if (!host->record || !host->record->table[step->side].before)
+		return 0;
+	before = take_ptr(host->record->table[step->side].before);
+	return load_text(host, step, before, err);
 }
 
 static int unload(const struct step *step, struct host *host, struct error *err)
 {
-	(void)step;
-	(void)host;
-	return nft_apply(ruleset_removal(), err);
+	int r;
+
+	if (step->firewall.is_replaced && !step->is_removal)
+		return put_back(step, host, err);
+	r = nft_apply(ruleset_removal(), err);
+	if (r == 0 && host->record)
+		record_forget_table(host->record, step->side);
+	return r;
 }
 
 const struct step_ops step_firewall_ops = {.apply = load, .undo = unload};

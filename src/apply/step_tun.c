@@ -1,4 +1,5 @@
 #include "apply/apply.h"
+#include "apply/record.h"
 #include "apply/steps.h"
 #include "net/link.h"
 #include "net/tun.h"
@@ -35,6 +36,22 @@ static int configure(const struct step *step, struct host *host, struct error *e
 	return r;
 }
 
+/* Which link it is, whatever somebody may call it later. */
+static int remember(const struct step *step, struct host *host, struct error *err)
+{
+	struct link_info link;
+	int r;
+
+	if (!host->record)
+		return 0;
+	r = link_get(host->route, step->tun.name, &link, err);
+	if (r < 0)
+		(void)undo(step, host, NULL);
+	else
+		host->record->tunnel = link.index;
+	return r;
+}
+
 static int create(const struct step *step, struct host *host, struct error *err)
 {
 	int fd = host->tun_node;
@@ -44,7 +61,8 @@ static int create(const struct step *step, struct host *host, struct error *err)
 	if (r < 0)
 		return r;
 	host->tun_fd = fd;
-	return configure(step, host, err);
+	r = configure(step, host, err);
+	return r == 0 ? remember(step, host, err) : r;
 }
 
 const struct step_ops step_tun_ops = {.apply = create, .undo = undo};

@@ -29,7 +29,7 @@ static struct nlmsghdr *begin(struct nlsock *sock, uint16_t type, uint16_t flags
 int ifaddr_add(struct nlsock *sock, const struct link_address *ifaddr, struct error *err)
 {
 	struct nlmsghdr *request = begin(sock, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifaddr);
-	uint32_t flags = IFA_F_NOPREFIXROUTE;
+	uint32_t flags = ifaddr->has_prefix_route ? 0 : IFA_F_NOPREFIXROUTE;
 	char text[PREFIX_TEXT_LEN];
 	int r;
 

@@ -4,6 +4,7 @@
 
 #include "base/address.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct error;
@@ -12,9 +13,10 @@ struct nlsock;
 struct link_address {
 	uint32_t index; /* of the link */
 	struct prefix address;
+	bool has_prefix_route; /* for ifaddr_add(): the kernel makes a route to the prefix */
 };
 
-/* Makes no route to the prefix (IFA_F_NOPREFIXROUTE), and an IPv6 address is
+/* Makes no route to the prefix (IFA_F_NOPREFIXROUTE) unless told to, and an IPv6 address is
  * usable at once (IFA_F_NODAD): nobody else can have it on a tunnel.
  * -EEXIST: the link has it.
  */

@@ -151,6 +151,25 @@ int link_change(struct nlsock *sock, const char *name, const struct link_change 
 	return r;
 }
 
+int link_rename(struct nlsock *sock, const char *name, const char *new_name, struct error *err)
+{
+	struct nlmsghdr *request;
+	struct ifinfomsg *header;
+	struct link_info link;
+	int r = link_get(sock, name, &link, err);
+
+	if (r < 0)
+		return r;
+	request = nlsock_begin(sock, RTM_NEWLINK, 0, sizeof(struct ifinfomsg));
+	header = mnl_nlmsg_get_payload(request);
+	header->ifi_index = (int)link.index;
+	mnl_attr_put_strz(request, IFLA_IFNAME, new_name);
+	r = nlsock_exchange(sock, NULL, NULL, err);
+	if (r < 0)
+		(void)error_wrap(err, "cannot rename link '%s'", name);
+	return r;
+}
+
 static void put_peer(struct nlmsghdr *request, const char *name)
 {
 	struct nlattr *data = mnl_attr_nest_start(request, IFLA_INFO_DATA);

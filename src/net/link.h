@@ -47,6 +47,10 @@ int link_get_in(struct nlsock *sock, int32_t nsid, const char *name, struct link
 int link_get_index(struct nlsock *sock, uint32_t index, struct link_info *ret, struct error *err);
 int link_change(struct nlsock *sock, const char *name, const struct link_change *change,
 		struct error *err);
+/* -EEXIST: there is one of the new name; -EBUSY: it is up, and Linux is older than
+ * 6.2.
+ */
+int link_rename(struct nlsock *sock, const char *name, const char *new_name, struct error *err);
 /* -EEXIST: there is one. */
 int link_create(struct nlsock *sock, const struct link_new *link, struct error *err);
 int link_delete(struct nlsock *sock, const char *name, struct error *err);

@@ -234,6 +234,13 @@ static int refusal(int out, struct error *err)
 
 int nft_apply(const char *ruleset, struct error *err)
 {
+	pid_t child;
+
+	return nft_apply_as(ruleset, &child, err);
+}
+
+int nft_apply_as(const char *ruleset, pid_t *ret_child, struct error *err)
+{
 	char path[NFT_PATH_LEN];
 	AUTO_FD int in = -1;
 	AUTO_FD int out = -1;
@@ -256,5 +263,8 @@ int nft_apply(const char *ruleset, struct error *err)
 		return error_errno(err, -r, "cannot wait for '%s'", path);
 	if (WIFSIGNALED(status))
 		return error_set(err, EIO, "'%s' was ended by signal %d", path, WTERMSIG(status));
-	return WEXITSTATUS(status) == 0 ? 0 : refusal(out, err);
+	if (WEXITSTATUS(status) != 0)
+		return refusal(out, err);
+	*ret_child = child;
+	return 0;
 }

@@ -3,6 +3,7 @@
 #define ADIT_NET_NFT_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 struct error;
 
@@ -14,6 +15,8 @@ struct error;
  * words; -EPERM: not allowed; -EEXIST: the text creates what there is.
  */
 int nft_apply(const char *ruleset, struct error *err);
+/* And says which process nft was, as the kernel's messages about its doing do. */
+int nft_apply_as(const char *ruleset, pid_t *ret_child, struct error *err);
 
 /* The program's absolute path; also where /usr/sbin is not in PATH.  -ENOENT. */
 int nft_find(char *ret, size_t size, struct error *err);

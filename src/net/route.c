@@ -32,6 +32,28 @@ static bool read_address(const struct nlattr *attr, int family, struct address *
 	return true;
 }
 
+static const uint8_t kernel_types[ROUTE_TYPES] = {
+	[ROUTE_UNICAST] = RTN_UNICAST,	 [ROUTE_UNREACHABLE] = RTN_UNREACHABLE,
+	[ROUTE_LOCAL] = RTN_LOCAL,	 [ROUTE_BLACKHOLE] = RTN_BLACKHOLE,
+	[ROUTE_PROHIBIT] = RTN_PROHIBIT, [ROUTE_THROW] = RTN_THROW,
+};
+
+/* It says no, or ask elsewhere: it leads to no link. */
+static bool leads_nowhere(enum route_type type)
+{
+	return type != ROUTE_UNICAST && type != ROUTE_LOCAL && type != ROUTE_OTHER;
+}
+
+/* IPv4: without a gateway the destination is taken to be on the link. */
+static uint8_t scope_of(const struct route *route)
+{
+	if (route->type == ROUTE_LOCAL)
+		return RT_SCOPE_HOST;
+	if (leads_nowhere(route->type) || route->has_gateway)
+		return RT_SCOPE_UNIVERSE;
+	return RT_SCOPE_LINK;
+}
+
 static void put_route(struct nlmsghdr *request, const struct route *route)
 {
 	struct rtmsg *header = mnl_nlmsg_get_payload(request);
@@ -39,14 +61,15 @@ static void put_route(struct nlmsghdr *request, const struct route *route)
 
 	header->rtm_family = (uint8_t)address_family(&route->to.address);
 	header->rtm_dst_len = route->to.len;
+	header->rtm_src_len = route->from.len;
+	header->rtm_tos = route->tos;
 	header->rtm_table = table < 256 ? (uint8_t)table : RT_TABLE_UNSPEC;
-	header->rtm_type = route->type == ROUTE_UNREACHABLE ? RTN_UNREACHABLE : RTN_UNICAST;
-	/* IPv4: without a gateway the destination is taken to be on the link. */
-	header->rtm_scope = route->type == ROUTE_UNREACHABLE || route->has_gateway
-				    ? RT_SCOPE_UNIVERSE
-				    : RT_SCOPE_LINK;
+	header->rtm_type = kernel_types[route->type];
+	header->rtm_scope = scope_of(route);
 	if (route->to.len > 0)
 		put_address(request, RTA_DST, &route->to.address);
+	if (route->from.len > 0)
+		put_address(request, RTA_SRC, &route->from.address);
 	if (route->oif)
 		mnl_attr_put_u32(request, RTA_OIF, route->oif);
 	if (route->has_gateway)
@@ -75,10 +98,13 @@ int route_add(struct nlsock *sock, const struct route *route, struct error *err)
 int route_delete(struct nlsock *sock, const struct route *route, struct error *err)
 {
 	struct nlmsghdr *request = nlsock_begin(sock, RTM_DELROUTE, 0, sizeof(struct rtmsg));
+	struct rtmsg *header = mnl_nlmsg_get_payload(request);
 	char text[PREFIX_TEXT_LEN];
 	int r;
 
 	put_route(request, route);
+	/* IPv4 takes this for any; several links are of no scope of their own. */
+	header->rtm_scope = RT_SCOPE_NOWHERE;
 	r = nlsock_exchange(sock, NULL, NULL, err);
 	if (r < 0)
 		(void)error_wrap(err, "cannot delete the route to %s",
@@ -88,14 +114,10 @@ int route_delete(struct nlsock *sock, const struct route *route, struct error *e
 
 static enum route_type read_type(uint8_t type)
 {
-	switch (type) {
-	case RTN_UNICAST:
-		return ROUTE_UNICAST;
-	case RTN_UNREACHABLE:
-		return ROUTE_UNREACHABLE;
-	default:
-		return ROUTE_OTHER;
-	}
+	for (unsigned int i = 0; i < ROUTE_OTHER; i++)
+		if (kernel_types[i] == type)
+			return (enum route_type)i;
+	return ROUTE_OTHER;
 }
 
 /* All zeroes, of either family: what a default route goes to. */
@@ -105,11 +127,19 @@ static struct address any_address(int family)
 				 : address_from_v6(&in6addr_any);
 }
 
+/* Of RTA_NH_ID and RTA_MULTIPATH: the links stand elsewhere, or there too. */
+static bool has_links_elsewhere(const struct nlattr *attr)
+{
+	return mnl_attr_get_type(attr) == RTA_NH_ID || mnl_attr_get_type(attr) == RTA_MULTIPATH;
+}
+
 static int read_attribute(const struct nlattr *attr, int family, struct route *ret)
 {
 	switch (mnl_attr_get_type(attr)) {
 	case RTA_DST:
 		return read_address(attr, family, &ret->to.address) ? 0 : -EBADMSG;
+	case RTA_SRC:
+		return read_address(attr, family, &ret->from.address) ? 0 : -EBADMSG;
 	case RTA_GATEWAY:
 		ret->has_gateway = read_address(attr, family, &ret->gateway);
 		return ret->has_gateway ? 0 : -EBADMSG;
@@ -136,6 +166,7 @@ static int read_attribute(const struct nlattr *attr, int family, struct route *r
 static int parse(const struct nlmsghdr *message, struct route *ret)
 {
 	const struct rtmsg *header = mnl_nlmsg_get_payload(message);
+	bool is_by_several = false;
 	struct attrs attrs;
 
 	if (message->nlmsg_type != RTM_NEWROUTE ||
@@ -143,20 +174,37 @@ static int parse(const struct nlmsghdr *message, struct route *ret)
 		return -EBADMSG;
 	if (header->rtm_family != AF_INET && header->rtm_family != AF_INET6)
 		return 0;
-	*ret = (struct route){.type = read_type(header->rtm_type), .table = header->rtm_table};
-	ret->to.address = any_address(header->rtm_family);
-	ret->to.len = header->rtm_dst_len;
+	*ret = (struct route){
+		.type = read_type(header->rtm_type),
+		.table = header->rtm_table,
+		.tos = header->rtm_tos,
+		.is_kernels = header->rtm_protocol == RTPROT_KERNEL,
+		.to = {any_address(header->rtm_family), header->rtm_dst_len},
+		.from = {any_address(header->rtm_family), header->rtm_src_len},
+	};
 	attrs = attrs_of_message(message, sizeof(*header));
 	while (attrs_next(&attrs)) {
 		int r = read_attribute(attrs.at, header->rtm_family, ret);
 
 		if (r < 0)
 			return r;
+		is_by_several = is_by_several || has_links_elsewhere(attrs.at);
+	}
+	if (is_by_several) {
+		ret->oif = 0;
+		ret->has_gateway = false;
 	}
 	/* IPv6 names lo as the link of its unreachable routes. */
-	if (ret->type == ROUTE_UNREACHABLE)
+	if (leads_nowhere(ret->type))
 		ret->oif = 0;
-	return ret->to.len <= prefix_full_len(&ret->to.address) ? 1 : -EBADMSG;
+	/* ::ffff:a.b.c.d of IPv6: not one that we could name. */
+	if (header->rtm_family == AF_INET6 &&
+	    (address_is_v4(&ret->to.address) || address_is_v4(&ret->from.address)))
+		return 0;
+	return ret->to.len <= prefix_full_len(&ret->to.address) &&
+			       ret->from.len <= prefix_full_len(&ret->from.address)
+		       ? 1
+		       : -EBADMSG;
 }
 
 struct dump {

@@ -16,17 +16,28 @@ struct nlsock;
 enum route_type {
 	ROUTE_UNICAST,
 	ROUTE_UNREACHABLE, /* an error at once for whoever sends there */
-	ROUTE_OTHER,	   /* local, broadcast, multicast and so on: in dumps only */
+	ROUTE_LOCAL,	   /* to this namespace itself */
+	ROUTE_BLACKHOLE,
+	ROUTE_PROHIBIT,
+	ROUTE_THROW,
+	ROUTE_OTHER, /* broadcast, multicast and so on: in dumps only */
+	ROUTE_TYPES
 };
 
 struct route {
 	enum route_type type;
 	struct prefix to; /* host bits cleared */
-	uint32_t oif;	  /* index of the link; 0 with ROUTE_UNREACHABLE */
-	uint32_t metric;  /* smaller wins; 0: the family's default */
-	uint32_t table;	  /* 0: main */
+	/* Index of the link; 0 where there can be none, and with ROUTE_UNICAST where
+	 * there are several, which is in dumps only.
+	 */
+	uint32_t oif;
+	uint32_t metric; /* smaller wins; 0: the family's default */
+	uint32_t table;	 /* 0: main */
+	uint8_t tos;
+	bool is_kernels; /* in dumps: the kernel says that it made it by itself */
 	bool has_gateway;
 	struct address gateway;
+	struct prefix from; /* IPv6: for these sources only; len 0: for all */
 };
 
 /* Behind every other route of either family. */

@@ -8,13 +8,25 @@
 #include <string.h>
 #include <sys/types.h>
 
+/* A part of the path is "..": that of a link may begin or end with dots. */
+static bool leads_up(const char *path)
+{
+	while (path) {
+		if (strncmp(path, "..", 2) == 0 && (path[2] == '/' || path[2] == '\0'))
+			return true;
+		path = strchr(path, '/');
+		path = path ? path + 1 : NULL;
+	}
+	return false;
+}
+
 /* Opens below /proc/sys only: no "..", no absolute path. */
 static int open_setting(const char *path, int flags, int *ret_fd, struct error *err)
 {
 	AUTO_FD int root = -1;
 	int fd;
 
-	if (path[0] == '/' || path[0] == '\0' || strstr(path, ".."))
+	if (path[0] == '/' || path[0] == '\0' || leads_up(path))
 		return error_set(err, EINVAL, "'%s' is not the path of a kernel setting", path);
 	root = open("/proc/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	fd = root < 0 ? -1 : openat(root, path, flags | O_CLOEXEC | O_NOFOLLOW);

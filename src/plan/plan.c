@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "config/profile.h"
 #include "plan/mtu.h"
+#include "plan/ruleset.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -52,16 +53,36 @@ static const struct setting ipv6_settings[] = {
 	{"net/ipv6/conf/default/addr_gen_mode", "1"},
 };
 
+/* The tunnel's own, of a lasting namespace: it was made with the "default" ones,
+ * but whoever is root inside can write them.  Below net/FAMILY/conf/DEVICE.
+ */
+static const struct setting ipv4_link_settings[] = {
+	{"forwarding", "0"},	      {"accept_redirects", "0"}, {"send_redirects", "0"},
+	{"accept_source_route", "0"}, {"route_localnet", "0"},	 {"accept_local", "0"},
+};
+
+static const struct setting ipv6_link_settings[] = {
+	{"disable_ipv6", "0"},	{"forwarding", "0"},	   {"accept_ra", "0"},
+	{"autoconf", "0"},	{"accept_redirects", "0"}, {"accept_source_route", "0"},
+	{"addr_gen_mode", "1"},
+};
+
+#define LEN(array) (sizeof(array) / sizeof((array)[0]))
+
 enum {
-	N_IPV4_SETTINGS = sizeof(ipv4_settings) / sizeof(ipv4_settings[0]),
-	N_IPV6_SETTINGS = sizeof(ipv6_settings) / sizeof(ipv6_settings[0]),
+	N_SETTINGS = LEN(ipv4_settings) + LEN(ipv6_settings) + LEN(ipv4_link_settings) +
+		     LEN(ipv6_link_settings),
 	/* firewall, ping_group_range, lo, two unreachable routes, tunnel, tunnel up */
 	N_SINGLE_STEPS = 7,
 };
 
+/* What differs between the kinds of namespaces. */
 struct build {
-	const struct profile *profile;
+	const struct profile *profile; /* NULL: no tunnel */
 	const struct plan_environment *environment;
+	enum step_kind tunnel; /* STEP_TUN_CREATE, STEP_WIREGUARD_CREATE */
+	/* More than one plan is made true in it, one after the other, by diff.h. */
+	bool is_lasting;
 	struct plan plan;
 	bool has_ipv4_address;
 	bool has_ipv6_address;
@@ -82,7 +103,7 @@ static void copy_name(char ret[IFNAMSIZ], const char *name)
 
 static void add_firewall(struct build *build)
 {
-	copy_name(add(build, STEP_FIREWALL_LOAD)->firewall.device, build->profile->device);
+	add(build, STEP_FIREWALL_LOAD)->firewall.is_replaced = build->is_lasting;
 }
 
 static void add_sysctl(struct build *build, const char *path, const char *value)
@@ -98,13 +119,34 @@ static void add_sysctls(struct build *build)
 	char group_range[STEP_SYSCTL_VALUE_LEN];
 	unsigned int gid = build->environment->ping_gid;
 
-	for (size_t i = 0; i < N_IPV4_SETTINGS; i++)
+	for (size_t i = 0; i < LEN(ipv4_settings); i++)
 		add_sysctl(build, ipv4_settings[i].path, ipv4_settings[i].value);
-	for (size_t i = 0; build->environment->has_ipv6 && i < N_IPV6_SETTINGS; i++)
+	for (size_t i = 0; build->environment->has_ipv6 && i < LEN(ipv6_settings); i++)
 		add_sysctl(build, ipv6_settings[i].path, ipv6_settings[i].value);
 	/* ICMP sockets without a capability (icmp(7)); IPv6's heed it, too. */
 	(void)snprintf(group_range, sizeof(group_range), "%u %u", gid, gid);
 	add_sysctl(build, "net/ipv4/ping_group_range", group_range);
+}
+
+static void add_link_settings(struct build *build, const char *family,
+			      const struct setting *settings, size_t n_settings)
+{
+	char path[STEP_SYSCTL_PATH_LEN];
+
+	for (size_t i = 0; i < n_settings; i++) {
+		(void)snprintf(path, sizeof(path), "net/%s/conf/%s/%s", family,
+			       build->profile->device, settings[i].path);
+		add_sysctl(build, path, settings[i].value);
+	}
+}
+
+static void add_tunnel_settings(struct build *build)
+{
+	if (!build->is_lasting)
+		return;
+	add_link_settings(build, "ipv4", ipv4_link_settings, LEN(ipv4_link_settings));
+	if (build->environment->has_ipv6)
+		add_link_settings(build, "ipv6", ipv6_link_settings, LEN(ipv6_link_settings));
 }
 
 static void add_link_up(struct build *build, const char *name)
@@ -120,16 +162,20 @@ static void add_unreachable(struct build *build, const char *everything)
 	struct step_route *route = &add(build, STEP_ROUTE_ADD)->route;
 
 	(void)prefix_parse(everything, strlen(everything), &route->to);
+	route->way = WAY_UNREACHABLE;
 	route->metric = UINT32_MAX;
 }
 
-static void add_tun(struct build *build)
+static void add_tunnel(struct build *build)
 {
-	struct step_tun *tun = &add(build, STEP_TUN_CREATE)->tun;
+	struct step *step = add(build, build->tunnel);
 
-	copy_name(tun->name, build->profile->device);
-	tun->mtu = build->plan.mtu;
-	tun->gso_max_segs = mtu_batch_segments(build->plan.mtu);
+	copy_name(step->tun.name, build->profile->device);
+	step->tun.mtu = build->plan.mtu;
+	if (build->tunnel == STEP_TUN_CREATE)
+		step->tun.gso_max_segs = mtu_batch_segments(build->plan.mtu);
+	else
+		step->side = SIDE_HOST;
 }
 
 static void add_addresses(struct build *build)
@@ -146,19 +192,10 @@ static void add_addresses(struct build *build)
 	}
 }
 
-/* IPv4 first, then by address, then the shorter prefix: the same list however
- * the file orders it.
- */
+/* The same list however the file orders it. */
 static int compare_routes(const void *left, const void *right)
 {
-	const struct prefix *a = &((const struct step *)left)->route.to;
-	const struct prefix *b = &((const struct step *)right)->route.to;
-	int by_family = address_is_v4(&b->address) - address_is_v4(&a->address);
-	int by_address = memcmp(&a->address.ip, &b->address.ip, sizeof(a->address.ip));
-
-	if (by_family != 0)
-		return by_family;
-	return by_address != 0 ? by_address : (int)a->len - (int)b->len;
+	return step_compare(left, right);
 }
 
 /* Two peers may name one prefix; the last has it, and one route leads there. */
@@ -192,6 +229,7 @@ static void add_route(struct build *build, const struct prefix *to)
 		return;
 	}
 	route = &add(build, STEP_ROUTE_ADD)->route;
+	route->way = WAY_LINK;
 	copy_name(route->link, build->profile->device);
 	route->to = *to;
 	prefix_normalize(&route->to);
@@ -208,7 +246,7 @@ static void add_peers_routes(struct build *build)
 		merge_routes(&build->plan, first);
 }
 
-static void add_steps(struct build *build)
+static void add_seal(struct build *build)
 {
 	add_firewall(build);
 	add_sysctls(build);
@@ -216,7 +254,15 @@ static void add_steps(struct build *build)
 	add_unreachable(build, "0.0.0.0/0");
 	if (build->environment->has_ipv6)
 		add_unreachable(build, "::/0");
-	add_tun(build);
+}
+
+static void add_steps(struct build *build)
+{
+	add_seal(build);
+	if (!build->profile)
+		return;
+	add_tunnel(build);
+	add_tunnel_settings(build);
 	add_addresses(build);
 	add_link_up(build, build->profile->device);
 	add_peers_routes(build);
@@ -225,8 +271,11 @@ static void add_steps(struct build *build)
 /* What the steps at most can be; those left out are counted in. */
 static size_t count_steps(const struct profile *profile)
 {
-	size_t n = N_SINGLE_STEPS + N_IPV4_SETTINGS + N_IPV6_SETTINGS + profile->n_addresses;
+	size_t n = N_SINGLE_STEPS + N_SETTINGS;
 
+	if (!profile)
+		return n;
+	n += profile->n_addresses;
 	for (size_t i = 0; i < profile->n_peers; i++)
 		n += profile->peer[i].n_allowed_ips;
 	return n;
@@ -242,8 +291,11 @@ static void find_families(struct build *build)
 	}
 }
 
-static int check(const struct build *build, struct error *err)
+/* What the profile must have for a tunnel to be. */
+static int check(struct build *build, struct error *err)
 {
+	build->plan.mtu = mtu_choose(build->profile->mtu, build->environment->path_mtu);
+	find_families(build);
 	if (!build->has_ipv4_address && !build->has_ipv6_address)
 		return error_set(err, EINVAL,
 				 build->profile->n_addresses == 0
@@ -257,33 +309,88 @@ static int check(const struct build *build, struct error *err)
 		error_hint(err, "IPv6 needs at least %d", MTU_IPV6_MIN);
 		return r;
 	}
+	if (count_steps(build->profile) > PLAN_STEPS_MAX)
+		return error_set(err, E2BIG, "more than %d AllowedIPs", PLAN_STEPS_MAX - 64);
+	return 0;
+}
+
+static int write_ruleset(struct build *build, struct error *err)
+{
+	struct ruleset ruleset = {.device = ""};
+	char text[RULESET_TEXT_LEN];
+	int r;
+
+	if (build->profile)
+		ruleset = (struct ruleset){
+			.device = build->profile->device,
+			.accept = build->profile->accept,
+			.n_accepts = build->profile->n_accepts,
+		};
+	r = ruleset_print(&ruleset, text, sizeof(text), err);
+	if (r < 0)
+		return r;
+	build->plan.ruleset[SIDE_INSIDE] = strdup(text);
+	return build->plan.ruleset[SIDE_INSIDE] ? 0
+						: error_errno(err, ENOMEM, "cannot make a plan");
+}
+
+static int make(struct build *build, struct plan *ret, struct error *err)
+{
+	int r = build->profile ? check(build, err) : 0;
+
+	if (r == 0)
+		r = write_ruleset(build, err);
+	if (r < 0)
+		return r;
+	build->plan.has_ipv6 = build->environment->has_ipv6;
+	build->plan.step = calloc(count_steps(build->profile), sizeof(*build->plan.step));
+	if (!build->plan.step) {
+		plan_done(&build->plan);
+		return error_errno(err, ENOMEM, "cannot make a plan");
+	}
+	add_steps(build);
+	*ret = build->plan;
 	return 0;
 }
 
 int plan_run(const struct profile *profile, const struct plan_environment *environment,
 	     struct plan *ret, struct error *err)
 {
-	struct build build = {.profile = profile, .environment = environment};
-	size_t n_steps_max = count_steps(profile);
-	int r;
+	struct build build = {
+		.profile = profile,
+		.environment = environment,
+		.tunnel = STEP_TUN_CREATE,
+	};
 
-	build.plan.mtu = mtu_choose(profile->mtu, environment->path_mtu);
-	find_families(&build);
-	r = check(&build, err);
-	if (r < 0)
-		return r;
-	if (n_steps_max > PLAN_STEPS_MAX)
-		return error_set(err, E2BIG, "more than %d AllowedIPs", PLAN_STEPS_MAX - 64);
-	build.plan.step = calloc(n_steps_max, sizeof(*build.plan.step));
-	if (!build.plan.step)
-		return error_errno(err, ENOMEM, "cannot make a plan");
-	add_steps(&build);
-	*ret = build.plan;
-	return 0;
+	return make(&build, ret, err);
+}
+
+int plan_seal(const struct plan_environment *environment, struct plan *ret, struct error *err)
+{
+	struct build build = {.environment = environment, .is_lasting = true};
+
+	return make(&build, ret, err);
+}
+
+int plan_named(const struct profile *profile, const struct plan_environment *environment,
+	       enum profile_backend backend, struct plan *ret, struct error *err)
+{
+	struct build build = {
+		.profile = profile,
+		.environment = environment,
+		.tunnel = backend == BACKEND_KERNEL ? STEP_WIREGUARD_CREATE : STEP_TUN_CREATE,
+		.is_lasting = true,
+	};
+
+	if (backend == BACKEND_AUTO)
+		return error_set(err, EINVAL, "the tunnel's backend is not chosen yet");
+	return make(&build, ret, err);
 }
 
 void plan_done(struct plan *plan)
 {
+	for (size_t i = 0; i < SIDES; i++)
+		free(plan->ruleset[i]);
 	free(plan->step);
 	*plan = (struct plan){0};
 }

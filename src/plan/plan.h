@@ -9,6 +9,7 @@
 #ifndef ADIT_PLAN_PLAN_H
 #define ADIT_PLAN_PLAN_H
 
+#include "config/profile.h"
 #include "plan/step.h"
 
 #include <stdbool.h>
@@ -16,7 +17,6 @@
 #include <sys/types.h>
 
 struct error;
-struct profile;
 
 enum { PLAN_STEPS_MAX = 65536 };
 
@@ -36,7 +36,12 @@ struct plan_environment {
 struct plan {
 	struct step *step; /* owned */
 	size_t n_steps;
-	uint32_t mtu; /* bytes of inner IP packet, as chosen */
+	/* What each side's table says, for ruleset_beginning() to stand before; owned,
+	 * NULL: the plan loads none.
+	 */
+	char *ruleset[SIDES];
+	uint32_t mtu;  /* bytes of inner IP packet, as chosen; 0: no tunnel */
+	bool has_ipv6; /* as in plan_environment */
 	/* AllowedIPs left out since the profile (or the kernel) has no address of
 	 * their family: worth a line of information.
 	 */
@@ -44,12 +49,25 @@ struct plan {
 	size_t n_ipv6_left_out;
 };
 
-/* The network namespace of `adit run`, in move mode with a userspace tunnel.
- * The profile is not kept.  -EINVAL: it cannot be done as written (no address,
- * an MTU too small for IPv6); -E2BIG: more than PLAN_STEPS_MAX; -ENOMEM.
+/* The network namespace of `adit run`, which nobody has used yet, in move mode with
+ * a userspace tunnel.  The profile is not kept.  -EINVAL: it cannot be done as
+ * written (no address, an MTU too small for IPv6); -E2BIG: more than
+ * PLAN_STEPS_MAX; -ENOMEM.
  */
 int plan_run(const struct profile *profile, const struct plan_environment *environment,
 	     struct plan *ret, struct error *err);
+
+/* A namespace from which nothing goes anywhere: only lo, and drops for all else.
+ * The beginning of plan_named(), which goes on from there.  -ENOMEM.
+ */
+int plan_seal(const struct plan_environment *environment, struct plan *ret, struct error *err);
+
+/* A lasting namespace in move mode, with a tunnel of that backend (not
+ * BACKEND_AUTO: -EINVAL).  Else as plan_run().
+ */
+int plan_named(const struct profile *profile, const struct plan_environment *environment,
+	       enum profile_backend backend, struct plan *ret, struct error *err);
+
 void plan_done(struct plan *plan); /* accepts a zeroed one; leaves it zeroed */
 
 #endif

@@ -6,8 +6,8 @@
 
 struct text;
 
-/* "route.add": in plans and errors. */
-const char *print_kind(enum step_kind kind);
+/* "route.add", "route.delete": in plans and errors. */
+const char *print_kind(const struct step *step);
 
 /* One line without its end: "route add 0.0.0.0/0 dev wg0". */
 void print_step(const struct step *step, struct text *text);

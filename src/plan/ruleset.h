@@ -8,21 +8,44 @@
 #ifndef ADIT_PLAN_RULESET_H
 #define ADIT_PLAN_RULESET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct error;
-struct step_firewall;
+struct profile_accept;
 
-enum { RULESET_TEXT_LEN = 4096 }; /* final NUL included */
+enum { RULESET_TEXT_LEN = 8192 }; /* final NUL included */
 
-/* Writes the text that makes the table; nft refuses it where there is one
- * already.  (Replacing costs 12 ms in the kernel, which a new namespace need
- * not wait for.)  -EINVAL: the device's name is not one that may stand in the
- * text; -ENOSPC: `size` is too small.
+#define RULESET_TABLE "adit" /* of family inet, inside */
+
+struct ruleset {
+	const char *device; /* the tunnel, by name: it need not exist yet; "": only lo */
+	/* Ports at which new flows from the tunnel are let in; borrowed. */
+	const struct profile_accept *accept;
+	size_t n_accepts;
+};
+
+/* Writes what the table says, for ruleset_load() to begin.  -EINVAL: the device's
+ * name is not one that may stand in the text; -ENOSPC: `size` is too small.
  */
-int ruleset_print(const struct step_firewall *firewall, char *ret, size_t size, struct error *err);
+int ruleset_print(const struct ruleset *ruleset, char *ret, size_t size, struct error *err);
+
+/* What stands before the table in the text that loads it.  Replaced, it never is
+ * away, neither is it where there was none; not replaced, nft refuses it where there
+ * is one already.  (Replacing costs 12 ms in the kernel, which a new namespace need
+ * not wait for.)
+ */
+const char *ruleset_beginning(bool is_replaced);
 
 /* The text that removes the table and succeeds also where there is none. */
 const char *ruleset_removal(void);
+
+/* What the table's counters count, for status. */
+struct ruleset_counter {
+	const char *name;    /* in the table */
+	const char *meaning; /* a few words for a person */
+};
+/* In the order in which they are to be shown; ends with a NULL name. */
+extern const struct ruleset_counter ruleset_counters[];
 
 #endif

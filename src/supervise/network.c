@@ -20,7 +20,7 @@ int network_make(void *context, int tun, int ret_fds[CONFINE_NETWORK_FDS_MAX], s
 	if (r < 0)
 		return r;
 	host.tun_node = tun;
-	r = apply_plan(plan->step, plan->n_steps, &host, NULL, err);
+	r = apply_plan(plan, &host, NULL, err);
 	if (r < 0) {
 		host_done(&host);
 		return r;

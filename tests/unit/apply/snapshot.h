@@ -9,6 +9,7 @@
 #include "net/link.h"
 #include "net/nlsock.h"
 #include "net/route.h"
+#include "net/rule.h"
 #include "net/sysctl.h"
 
 #include <linux/netfilter/nf_tables.h>
@@ -47,6 +48,19 @@ static inline int snapshot_route(void *context, const struct route *route)
 
 	text_add(context, "route type %d %s link %u metric %u table %u\n", (int)route->type,
 		 prefix_print(&route->to, prefix), route->oif, route->metric, route->table);
+	return 0;
+}
+
+static inline int snapshot_rule(void *context, const struct rule *rule)
+{
+	char from[PREFIX_TEXT_LEN] = "";
+	char to[PREFIX_TEXT_LEN] = "";
+
+	text_add(context, "rule %d %u from %s to %s iif %s oif %s mark %x/%x table %u\n",
+		 rule->family, rule->priority,
+		 rule->from.len ? prefix_print(&rule->from, from) : "all",
+		 rule->to.len ? prefix_print(&rule->to, to) : "all", rule->iif, rule->oif,
+		 rule->mark, rule->mark_mask, rule->table);
 	return 0;
 }
 
@@ -101,6 +115,8 @@ static inline void snapshot_take(struct nlsock *sock, struct snapshot *ret)
 	(void)link_dump(sock, snapshot_link, &ret->text, NULL);
 	(void)ifaddr_dump(sock, snapshot_address, &ret->text, NULL);
 	(void)route_dump(sock, snapshot_route, &ret->text, NULL);
+	(void)rule_dump(sock, AF_INET, snapshot_rule, &ret->text, NULL);
+	(void)rule_dump(sock, AF_INET6, snapshot_rule, &ret->text, NULL);
 	snapshot_settings(&ret->text);
 	snapshot_firewall(&ret->text);
 }

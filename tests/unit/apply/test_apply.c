@@ -26,7 +26,7 @@ static struct prefix make_prefix(const char *text)
 
 static struct step firewall(void)
 {
-	return (struct step){.kind = STEP_FIREWALL_LOAD, .firewall = {"wg0"}};
+	return (struct step){.kind = STEP_FIREWALL_LOAD};
 }
 
 static struct step sysctl(const char *path, const char *value)
@@ -78,14 +78,16 @@ static struct step address6(void)
 
 static struct step route(void)
 {
-	return (struct step){.kind = STEP_ROUTE_ADD,
-			     .route = {.link = "wg0", .to = make_prefix("0.0.0.0/0")}};
+	return (struct step){
+		.kind = STEP_ROUTE_ADD,
+		.route = {.way = WAY_LINK, .link = "wg0", .to = make_prefix("0.0.0.0/0")}};
 }
 
 static struct step route6(void)
 {
-	return (struct step){.kind = STEP_ROUTE_ADD,
-			     .route = {.link = "wg0", .to = make_prefix("2000::/3")}};
+	return (struct step){
+		.kind = STEP_ROUTE_ADD,
+		.route = {.way = WAY_LINK, .link = "wg0", .to = make_prefix("2000::/3")}};
 }
 
 static struct step unreachable(void)
@@ -98,6 +100,43 @@ static struct step unreachable6(void)
 {
 	return (struct step){.kind = STEP_ROUTE_ADD,
 			     .route = {.to = make_prefix("::/0"), .metric = UINT32_MAX}};
+}
+
+static struct step rule(void)
+{
+	return (struct step){.kind = STEP_RULE_ADD,
+			     .rule = {.family = AF_INET,
+				      .priority = 100,
+				      .table = 200,
+				      .from = make_prefix("10.0.0.0/8"),
+				      .iif = "wg0",
+				      .mark = 1,
+				      .mark_mask = 3}};
+}
+
+static struct step rule6(void)
+{
+	return (struct step){.kind = STEP_RULE_ADD,
+			     .rule = {.family = AF_INET6,
+				      .priority = 100,
+				      .table = 2000,
+				      .to = make_prefix("fd00::/8"),
+				      .oif = "wg0"}};
+}
+
+static struct step bridge(void)
+{
+	return (struct step){.kind = STEP_LINK_CREATE,
+			     .create = {.name = "other", .kind = "bridge"}};
+}
+
+static struct step alter(void)
+{
+	struct step step = {.kind = STEP_LINK_ALTER};
+
+	step.alter.from = tun().tun;
+	step.alter.to = (struct step_tun){.name = "wg1", .mtu = 1400, .gso_max_segs = 45};
+	return step;
 }
 
 /* Every kind, in each of its forms, with the steps that it needs before it. */
@@ -118,9 +157,22 @@ static const struct {
 	{route6, {tun, address6, tun_up}},
 	{unreachable, {NULL}},
 	{unreachable6, {lo_up}},
+	{rule, {NULL}},
+	{rule6, {NULL}},
+	{bridge, {NULL}},
+	{alter, {tun}},
+	{alter, {tun, tun_up}},
 };
 
 enum { N_CASES = sizeof(cases) / sizeof(cases[0]) };
+
+static char rules[] = "table inet adit {\n\tchain output { }\n}\n";
+
+/* The plan of some steps; borrowed from them. */
+static struct plan plan_of(struct step *steps, size_t n_steps)
+{
+	return (struct plan){.step = steps, .n_steps = n_steps, .ruleset = {rules}};
+}
 
 struct bench {
 	struct proxy *proxy;
@@ -143,13 +195,20 @@ static void bench_close(struct bench *bench)
 	proxy_close(bench->proxy);
 }
 
+static int apply_step(struct bench *bench, struct step *step, struct error *err)
+{
+	struct plan plan = plan_of(step, 1);
+
+	return apply_plan(&plan, &bench->host, NULL, err);
+}
+
 static void prepare(struct bench *bench, size_t index, struct step *ret)
 {
 	*ret = cases[index].make();
 	for (size_t i = 0; i < NEEDS_MAX && cases[index].needs[i]; i++) {
 		struct step needed = cases[index].needs[i]();
 
-		assert_int_equal(apply_plan(&needed, 1, &bench->host, NULL, NULL), 0);
+		assert_int_equal(apply_step(bench, &needed, NULL), 0);
 	}
 	assert_int_equal(observe_settings(ret, 1, NULL), 0);
 }
@@ -162,12 +221,19 @@ static void expect_equal(struct bench *bench, const struct snapshot *before)
 	assert_string_equal(now.bytes, before->bytes);
 }
 
-static void undo(struct bench *bench, const struct step *steps, size_t n_steps)
+static void undo(struct bench *bench, const struct plan *plan)
 {
 	struct error_list undo_errs = {0};
 
-	if (apply_undo(steps, n_steps, &bench->host, &undo_errs) != 0)
+	if (apply_undo(plan, &bench->host, &undo_errs) != 0)
 		fail_msg("%s", undo_errs.at[0].what);
+}
+
+static void undo_step(struct bench *bench, struct step *step)
+{
+	struct plan plan = plan_of(step, 1);
+
+	undo(bench, &plan);
 }
 
 static void check_undo(size_t index)
@@ -181,12 +247,12 @@ static void check_undo(size_t index)
 	bench_open(&bench);
 	prepare(&bench, index, &step);
 	snapshot_take(bench.host.route, &before);
-	if (apply_plan(&step, 1, &bench.host, NULL, &err) < 0)
+	if (apply_step(&bench, &step, &err) < 0)
 		fail_msg("%s", err.what);
 	snapshot_take(bench.host.route, &after);
 	assert_string_not_equal(after.bytes, before.bytes);
 	for (int i = 0; i < 2; i++) {
-		undo(&bench, &step, 1);
+		undo_step(&bench, &step);
 		expect_equal(&bench, &before);
 	}
 	bench_close(&bench);
@@ -211,7 +277,7 @@ static void test_undo_without_apply_changes_nothing_and_succeeds(void **state)
 
 		bench_open(&bench);
 		snapshot_take(bench.host.route, &before);
-		undo(&bench, &step, 1);
+		undo_step(&bench, &step);
 		expect_equal(&bench, &before);
 		bench_close(&bench);
 	}
@@ -230,11 +296,11 @@ static bool check_fault(size_t index, int n, enum proxy_fault fault)
 	prepare(&bench, index, &step);
 	snapshot_take(bench.host.route, &before);
 	proxy_fail(bench.proxy, n, fault);
-	r = apply_plan(&step, 1, &bench.host, NULL, &err);
+	r = apply_step(&bench, &step, &err);
 	proxy_fail(bench.proxy, PROXY_NEVER, fault);
 	if (r < 0) {
 		assert_int_equal(r, -EIO);
-		assert_non_null(strstr(err.what, print_kind(step.kind)));
+		assert_non_null(strstr(err.what, print_kind(&step)));
 		expect_equal(&bench, &before);
 	}
 	bench_close(&bench);
@@ -304,11 +370,11 @@ static void test_a_whole_run_is_undone_to_what_was_there(void **state)
 	bench_open(&bench);
 	make_plan(&plan);
 	snapshot_take(bench.host.route, &before);
-	if (apply_plan(plan.step, plan.n_steps, &bench.host, NULL, &err) < 0)
+	if (apply_plan(&plan, &bench.host, NULL, &err) < 0)
 		fail_msg("%s", err.what);
 	assert_true(bench.host.tun_fd >= 0);
 	for (int i = 0; i < 2; i++) {
-		undo(&bench, plan.step, plan.n_steps);
+		undo(&bench, &plan);
 		assert_int_equal(bench.host.tun_fd, -1);
 		expect_equal(&bench, &before);
 	}
@@ -328,7 +394,7 @@ static bool check_run_fault(int n, enum proxy_fault fault)
 	make_plan(&plan);
 	snapshot_take(bench.host.route, &before);
 	proxy_fail(bench.proxy, n, fault);
-	r = apply_plan(plan.step, plan.n_steps, &bench.host, &undo_errs, NULL);
+	r = apply_plan(&plan, &bench.host, &undo_errs, NULL);
 	proxy_fail(bench.proxy, PROXY_NEVER, fault);
 	if (r < 0) {
 		assert_int_equal(r, -EIO);
@@ -367,13 +433,14 @@ static void test_what_was_there_before_is_an_error_and_stays(void **state)
 
 		bench_open(&bench);
 		prepare(&bench, i, &step);
-		if (step.kind == STEP_SYSCTL_SET || step.kind == STEP_LINK_UP) {
+		if (step.kind == STEP_SYSCTL_SET || step.kind == STEP_LINK_UP ||
+		    step.kind == STEP_LINK_ALTER) {
 			bench_close(&bench);
 			continue;
 		}
-		assert_int_equal(apply_plan(&step, 1, &bench.host, NULL, NULL), 0);
+		assert_int_equal(apply_step(&bench, &step, NULL), 0);
 		snapshot_take(bench.host.route, &before);
-		r = step_ops[step.kind]->apply(&step, &bench.host, NULL);
+		r = apply_step(&bench, &step, NULL);
 		assert_int_equal(r, step.kind == STEP_TUN_CREATE ? -EBUSY : -EEXIST);
 		expect_equal(&bench, &before);
 		bench_close(&bench);
@@ -383,6 +450,7 @@ static void test_what_was_there_before_is_an_error_and_stays(void **state)
 static void test_an_undo_that_fails_is_told_and_the_others_go_on(void **state)
 {
 	struct step steps[] = {lo_up(), unreachable(), unreachable6()};
+	struct plan plan = plan_of(steps, 3);
 	struct error_list undo_errs = {0};
 	struct bench bench;
 	struct link_info lo;
@@ -390,9 +458,9 @@ static void test_an_undo_that_fails_is_told_and_the_others_go_on(void **state)
 	(void)state;
 	NAMESPACE_OR_SKIP();
 	bench_open(&bench);
-	assert_int_equal(apply_plan(steps, 3, &bench.host, NULL, NULL), 0);
+	assert_int_equal(apply_plan(&plan, &bench.host, NULL, NULL), 0);
 	proxy_fail(bench.proxy, 1, PROXY_REFUSED);
-	assert_int_equal(apply_undo(steps, 3, &bench.host, &undo_errs), 1);
+	assert_int_equal(apply_undo(&plan, &bench.host, &undo_errs), 1);
 	assert_int_equal(undo_errs.n, 1);
 	assert_string_equal(undo_errs.at[0].what, "undo of route.add: cannot delete the route to "
 						  "0.0.0.0/0: Input/output error");

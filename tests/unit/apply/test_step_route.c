@@ -6,7 +6,7 @@
 static void test_a_route_needs_its_link_and_that_up(void **state)
 {
 	const struct step tun = {.kind = STEP_TUN_CREATE, .tun = {.name = "wg0", .mtu = 1420}};
-	struct step step = {.kind = STEP_ROUTE_ADD, .route = {.link = "wg0"}};
+	struct step step = {.kind = STEP_ROUTE_ADD, .route = {.way = WAY_LINK, .link = "wg0"}};
 
 	(void)state;
 	NAMESPACE_OR_SKIP();
@@ -30,6 +30,7 @@ static void test_a_route_that_never_was_needs_no_undo(void **state)
 
 		step.route.to = bench_prefix(texts[i]);
 		assert_int_equal(bench_undo(&step), 0);
+		step.route.way = WAY_LINK;
 		(void)strcpy(step.route.link, "wg0");
 		assert_int_equal(bench_undo(&step), 0);
 	}

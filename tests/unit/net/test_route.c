@@ -71,7 +71,7 @@ static int collect(void *context, const struct route *route)
 	char prefix[PREFIX_TEXT_LEN];
 	char line[128];
 
-	if (route->type == ROUTE_OTHER)
+	if (route->type == ROUTE_OTHER || route->type == ROUTE_LOCAL)
 		return 0;
 	(void)snprintf(line, sizeof(line), "%s%s%s metric %u%s\n",
 		       route->type == ROUTE_UNREACHABLE ? "unreachable " : "",

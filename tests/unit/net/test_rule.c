@@ -67,11 +67,12 @@ static void test_rules_of_both_families_come_and_go_before_their_link(void **sta
 		assert_int_equal(rule_add(sock, &rule, NULL), 0);
 		assert_int_equal(count_rules(families[i]), 1);
 		assert_int_equal(rule_add(sock, &rule, &err), -EEXIST);
-		assert_non_null(strstr(err.what, "cannot add the rule for 've-none': File exists"));
+		assert_non_null(
+			strstr(err.what, "cannot add the rule of priority 100: File exists"));
 		assert_int_equal(rule_delete(sock, &rule, NULL), 0);
 		assert_int_equal(count_rules(families[i]), 0);
 		assert_int_equal(rule_delete(sock, &rule, &err), -ENOENT);
-		assert_non_null(strstr(err.what, "cannot delete the rule for 've-none': "));
+		assert_non_null(strstr(err.what, "cannot delete the rule of priority 100: "));
 	}
 }
 

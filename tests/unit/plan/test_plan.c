@@ -98,7 +98,7 @@ static void test_a_provider_with_both_families(void **state)
 	add_address("10.66.1.2/32");
 	add_address("fc00:bbbb:bbbb:bb01::3:1/128");
 	add_peer("0.0.0.0/0 ::/0");
-	expect(&usual, "firewall.load table inet adit, all dropped but what goes by lo and wg0\n"
+	expect(&usual, "firewall.load table inet adit\n"
 		       "sysctls\n"
 		       "link.up lo\n"
 		       "route.add unreachable 0.0.0.0/0 metric 4294967295\n"
@@ -118,7 +118,7 @@ static void test_everything_ipv6_without_an_ipv6_address_has_no_route(void **sta
 	(void)state;
 	add_address("10.2.0.2/32");
 	add_peer("0.0.0.0/0 ::/0");
-	expect(&usual, "firewall.load table inet adit, all dropped but what goes by lo and wg0\n"
+	expect(&usual, "firewall.load table inet adit\n"
 		       "sysctls\n"
 		       "link.up lo\n"
 		       "route.add unreachable 0.0.0.0/0 metric 4294967295\n"
@@ -154,19 +154,18 @@ static void test_halves_several_peers_and_a_name_and_mtu_of_the_file(void **stat
 	add_address("192.168.6.151/18");
 	add_peer("128.0.0.0/1 0.0.0.0/1");
 	add_peer("10.0.0.0/8 10.1.0.0/16");
-	expect(&usual,
-	       "firewall.load table inet adit, all dropped but what goes by lo and tunnel.7_a\n"
-	       "sysctls\n"
-	       "link.up lo\n"
-	       "route.add unreachable 0.0.0.0/0 metric 4294967295\n"
-	       "route.add unreachable ::/0 metric 4294967295\n"
-	       "tun.create tunnel.7_a mtu 1380 gso_max_segs 46\n"
-	       "address.add 192.168.6.151/18 dev tunnel.7_a\n"
-	       "link.up tunnel.7_a\n"
-	       "route.add 0.0.0.0/1 dev tunnel.7_a\n"
-	       "route.add 10.0.0.0/8 dev tunnel.7_a\n"
-	       "route.add 10.1.0.0/16 dev tunnel.7_a\n"
-	       "route.add 128.0.0.0/1 dev tunnel.7_a\n");
+	expect(&usual, "firewall.load table inet adit\n"
+		       "sysctls\n"
+		       "link.up lo\n"
+		       "route.add unreachable 0.0.0.0/0 metric 4294967295\n"
+		       "route.add unreachable ::/0 metric 4294967295\n"
+		       "tun.create tunnel.7_a mtu 1380 gso_max_segs 46\n"
+		       "address.add 192.168.6.151/18 dev tunnel.7_a\n"
+		       "link.up tunnel.7_a\n"
+		       "route.add 0.0.0.0/1 dev tunnel.7_a\n"
+		       "route.add 10.0.0.0/8 dev tunnel.7_a\n"
+		       "route.add 10.1.0.0/16 dev tunnel.7_a\n"
+		       "route.add 128.0.0.0/1 dev tunnel.7_a\n");
 }
 
 static void test_one_prefix_of_two_peers_is_one_route_and_host_bits_are_cleared(void **state)
@@ -176,7 +175,7 @@ static void test_one_prefix_of_two_peers_is_one_route_and_host_bits_are_cleared(
 	add_peer("10.0.0.0/24 192.0.2.1/32");
 	add_peer("10.0.0.9/24 192.0.2.1/32");
 	add_peer("10.0.0.0/24");
-	expect(&usual, "firewall.load table inet adit, all dropped but what goes by lo and wg0\n"
+	expect(&usual, "firewall.load table inet adit\n"
 		       "sysctls\n"
 		       "link.up lo\n"
 		       "route.add unreachable 0.0.0.0/0 metric 4294967295\n"
@@ -192,7 +191,7 @@ static void test_no_peer_is_a_tunnel_to_nowhere(void **state)
 {
 	(void)state;
 	add_address("10.0.0.2/32");
-	expect(&usual, "firewall.load table inet adit, all dropped but what goes by lo and wg0\n"
+	expect(&usual, "firewall.load table inet adit\n"
 		       "sysctls\n"
 		       "link.up lo\n"
 		       "route.add unreachable 0.0.0.0/0 metric 4294967295\n"
@@ -211,15 +210,14 @@ static void test_a_machine_without_ipv6_gets_none(void **state)
 	add_address("10.0.0.2/32");
 	add_address("fd00::2/128");
 	add_peer("0.0.0.0/0 ::/0");
-	expect(&environment,
-	       "firewall.load table inet adit, all dropped but what goes by lo and wg0\n"
-	       "sysctls\n"
-	       "link.up lo\n"
-	       "route.add unreachable 0.0.0.0/0 metric 4294967295\n"
-	       "tun.create wg0 mtu 1320 gso_max_segs 48\n"
-	       "address.add 10.0.0.2/32 dev wg0\n"
-	       "link.up wg0\n"
-	       "route.add 0.0.0.0/0 dev wg0\n");
+	expect(&environment, "firewall.load table inet adit\n"
+			     "sysctls\n"
+			     "link.up lo\n"
+			     "route.add unreachable 0.0.0.0/0 metric 4294967295\n"
+			     "tun.create wg0 mtu 1320 gso_max_segs 48\n"
+			     "address.add 10.0.0.2/32 dev wg0\n"
+			     "link.up wg0\n"
+			     "route.add 0.0.0.0/0 dev wg0\n");
 	assert_int_equal(plan_run(&profile, &environment, &plan, NULL), 0);
 	for (size_t i = 0; i < plan.n_steps; i++)
 		if (plan.step[i].kind == STEP_SYSCTL_SET)
@@ -279,7 +277,7 @@ static size_t place_of(const struct plan *plan, enum step_kind kind)
 	for (size_t i = 0; i < plan->n_steps; i++)
 		if (plan->step[i].kind == kind)
 			return i;
-	fail_msg("no step of kind %s", print_kind(kind));
+	fail_msg("no step of kind %d", (int)kind);
 	return 0;
 }
 
@@ -332,7 +330,7 @@ static void test_an_mtu_below_ipv6s_least_is_refused_with_an_ipv6_address(void *
 	add_address("fd00::2/128");
 	expect_refusal(&usual, EINVAL, "MTU 1279 is too small for an IPv6 address");
 	profile.n_addresses = 1;
-	expect(&usual, "firewall.load table inet adit, all dropped but what goes by lo and wg0\n"
+	expect(&usual, "firewall.load table inet adit\n"
 		       "sysctls\n"
 		       "link.up lo\n"
 		       "route.add unreachable 0.0.0.0/0 metric 4294967295\n"

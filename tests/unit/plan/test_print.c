@@ -27,8 +27,7 @@ static void expect(const struct step *step, const char *line)
 static void test_every_kind_is_one_line(void **state)
 {
 	(void)state;
-	expect(&(struct step){.kind = STEP_FIREWALL_LOAD, .firewall = {"wg0"}},
-	       "firewall.load table inet adit, all dropped but what goes by lo and wg0");
+	expect(&(struct step){.kind = STEP_FIREWALL_LOAD}, "firewall.load table inet adit");
 	expect(&(struct step){.kind = STEP_SYSCTL_SET,
 			      .sysctl = {.path = "net/ipv4/ip_forward", .value = "0"}},
 	       "sysctl.set net/ipv4/ip_forward = 0");
@@ -41,22 +40,28 @@ static void test_every_kind_is_one_line(void **state)
 	expect(&(struct step){.kind = STEP_ADDRESS_ADD,
 			      .address = {.link = "wg0", .address = make_prefix("10.2.0.2/24")}},
 	       "address.add 10.2.0.2/24 dev wg0");
-	expect(&(struct step){.kind = STEP_ROUTE_ADD,
-			      .route = {.link = "wg0", .to = make_prefix("fd00::/8")}},
-	       "route.add fd00::/8 dev wg0");
+	expect(
+		&(struct step){
+			.kind = STEP_ROUTE_ADD,
+			.route = {.way = WAY_LINK, .link = "wg0", .to = make_prefix("fd00::/8")}},
+		"route.add fd00::/8 dev wg0");
 	expect(&(struct step){.kind = STEP_ROUTE_ADD,
 			      .route = {.to = make_prefix("0.0.0.0/0"), .metric = UINT32_MAX}},
 	       "route.add unreachable 0.0.0.0/0 metric 4294967295");
 }
 
-static void test_every_kind_has_a_name_of_its_own(void **state)
+static void test_every_kind_has_names_of_its_own(void **state)
 {
 	(void)state;
-	for (unsigned int i = 0; i < STEP_KINDS; i++) {
-		assert_non_null(print_kind((enum step_kind)i));
-		for (unsigned int j = 0; j < i; j++)
-			assert_string_not_equal(print_kind((enum step_kind)i),
-						print_kind((enum step_kind)j));
+	for (unsigned int i = 0; i < 2 * STEP_KINDS; i++) {
+		struct step a = {.kind = (enum step_kind)(i / 2), .is_removal = i % 2 != 0};
+
+		assert_non_null(print_kind(&a));
+		for (unsigned int j = 0; j < i; j++) {
+			struct step b = {.kind = (enum step_kind)(j / 2), .is_removal = j % 2 != 0};
+
+			assert_string_not_equal(print_kind(&a), print_kind(&b));
+		}
 	}
 }
 
@@ -64,7 +69,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_kind_is_one_line),
-		cmocka_unit_test(test_every_kind_has_a_name_of_its_own),
+		cmocka_unit_test(test_every_kind_has_names_of_its_own),
 	};
 
 	return cmocka_run_group_tests_name("plan/print", tests, NULL, NULL);
