@@ -4,8 +4,8 @@
 #include "base/loop.h"
 #include "base/secret.h"
 #include "dataplane/plane.h"
-#include "dataplane/receiver.h"
 #include "dataplane/sender.h"
+#include "dataplane/shift.h"
 #include "dataplane/uapi.h"
 #include "wireguard/device.h"
 
@@ -23,7 +23,7 @@ static const struct udp_sockets no_sockets = {.fd = {-1, -1}};
 static void change_sockets(struct link *link, const struct udp_sockets *sockets)
 {
 	link->sender->sockets = *sockets;
-	receiver_use_sockets(link->receiver, sockets);
+	shift_use_sockets(link->shift, sockets);
 }
 
 static int use_sockets(void *context)
@@ -190,7 +190,7 @@ static int on_text(void *context, int fd, uint32_t events)
 	plane_lock(link->plane);
 	r = read_requests(link);
 	plane_unlock(link->plane);
-	receiver_settle(link->receiver);
+	shift_settle(link->shift);
 	if (r == 0)
 		r = write_replies(link);
 	sender_drain(link->sender, link->now);

@@ -16,8 +16,8 @@
 
 struct loop;
 struct plane;
-struct receiver;
 struct sender;
+struct shift;
 struct uapi;
 
 enum { LINK_WAIT_MS = 200 }; /* for the rest of a request that has begun to come */
@@ -27,7 +27,7 @@ struct link {
 	struct loop *loop; /* this and the three below are borrowed */
 	struct plane *plane;
 	struct sender *sender;
-	struct receiver *receiver;
+	struct shift *shift;
 	struct uapi *uapi; /* owned */
 	struct uapi_target target;
 	struct udp_sockets fresh_sockets; /* owned: came beside the text, not yet in use */

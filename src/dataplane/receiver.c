@@ -9,14 +9,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 enum {
 	OPENED_MAX = 64,  /* datagrams opened at once */
 	SESSIONS_MAX = 8, /* of different peers among them; others are opened one by one */
-	STACK_SIZE = 256 * 1024,
 };
 
 /* Datagrams on their way, and what has become of them. */
@@ -228,7 +224,7 @@ static void take_errors(struct receiver *receiver, int fd)
 	events_tell_rarely(&receiver->events, EVENT_ICMP, receiver->now);
 }
 
-void receiver_on_udp(struct receiver *receiver, int fd, uint32_t events)
+bool receiver_on_udp(struct receiver *receiver, int fd, uint32_t events)
 {
 	unsigned int n = UDP_READER_MESSAGES_MAX;
 
@@ -238,199 +234,31 @@ void receiver_on_udp(struct receiver *receiver, int fd, uint32_t events)
 	for (int i = 0; n == UDP_READER_MESSAGES_MAX && i < RECEIVER_RECEIVES_MAX; i++)
 		n = receive(receiver, fd);
 	line_drain(receiver->line);
+	return n == UDP_READER_MESSAGES_MAX;
 }
 
-/* ---- sockets ---- */
-
-static void listen_on(struct receiver *receiver)
+void receiver_forget(struct receiver *receiver)
 {
-	for (int i = 0; i < UDP_FAMILIES; i++)
-		if (receiver->sockets.fd[i] >= 0)
-			(void)loop_add(receiver->loop, receiver->sockets.fd[i], EPOLLIN,
-				       receiver->handler, receiver->context);
-}
-
-static void ignore(struct receiver *receiver)
-{
-	for (int i = 0; i < UDP_FAMILIES; i++)
-		loop_remove(receiver->loop, receiver->sockets.fd[i]);
-}
-
-void receiver_listen(struct receiver *receiver, struct loop *loop, loop_handler handler,
-		     void *context)
-{
-	receiver->loop = loop;
-	receiver->handler = handler;
-	receiver->context = context;
-	listen_on(receiver);
-}
-
-/* With the plane's lock. */
-static void change_sockets(struct receiver *receiver)
-{
-	if (!receiver->has_next)
-		return;
-	ignore(receiver);
-	udp_close(&receiver->sockets);
-	receiver->sockets = receiver->next_sockets;
-	receiver->has_next = false;
-	(void)pthread_cond_signal(&receiver->has_changed);
-	listen_on(receiver);
-}
-
-static void call(const struct receiver *receiver)
-{
-	const uint64_t one = 1;
-
-	if (write(receiver->control_fd, &one, sizeof(one)) < 0)
-		return; /* full: it is called already */
-}
-
-void receiver_use_sockets(struct receiver *receiver, const struct udp_sockets *sockets)
-{
-	if (receiver->has_next) /* nobody has looked at them */
-		udp_close(&receiver->next_sockets);
-	receiver->next_sockets = *sockets;
-	receiver->has_next = true;
-	if (receiver->has_thread)
-		call(receiver);
-	else
-		change_sockets(receiver);
-}
-
-void receiver_settle(struct receiver *receiver)
-{
-	plane_lock(receiver->plane);
-	while (receiver->has_next)
-		(void)pthread_cond_wait(&receiver->has_changed, &receiver->plane->lock);
-	plane_unlock(receiver->plane);
-}
-
-/* ---- the thread ---- */
-
-static int on_control(void *context, int fd, uint32_t events)
-{
-	struct receiver *receiver = context;
-	bool is_stopping;
-	uint64_t n;
-
-	(void)events;
-	if (read(fd, &n, sizeof(n)) < 0)
-		return 0; /* taken already */
-	plane_lock(receiver->plane);
-	change_sockets(receiver);
-	is_stopping = receiver->is_stopping;
-	plane_unlock(receiver->plane);
-	return is_stopping ? -ESHUTDOWN : 0;
-}
-
-static int on_udp(void *context, int fd, uint32_t events)
-{
-	receiver_on_udp(context, fd, events);
-	return 0;
-}
-
-static void *run(void *context)
-{
-	struct receiver *receiver = context;
-	int r = 0;
-
-	(void)prctl(PR_SET_NAME, "adit-receive", 0, 0, 0);
-	(void)sem_post(&receiver->started);
-	while (r >= 0) {
-		crypto_forget_packets(receiver->crypto);
-		r = loop_turn(receiver->loop, (struct instant){0});
-	}
-	return NULL;
-}
-
-static int make_thread(struct receiver *receiver)
-{
-	pthread_attr_t attributes;
-	int r;
-
-	(void)pthread_attr_init(&attributes);
-	(void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	r = pthread_create(&receiver->thread, &attributes, run, receiver);
-	(void)pthread_attr_destroy(&attributes);
-	return -r;
-}
-
-static int start_in(struct receiver *receiver, struct loop *loop)
-{
-	int r;
-
-	receiver_listen(receiver, loop, on_udp, receiver);
-	r = loop_add(loop, receiver->control_fd, EPOLLIN, on_control, receiver);
-	if (r == 0)
-		r = make_thread(receiver);
-	if (r < 0)
-		return r;
-	receiver->has_thread = true;
-	/* what a thread does before it runs, no filter of system calls foresees */
-	while (sem_wait(&receiver->started) < 0 && errno == EINTR)
-		continue;
-	return 0;
-}
-
-int receiver_start(struct receiver *receiver)
-{
-	struct loop *callers = receiver->loop;
-	loop_handler handler = receiver->handler;
-	void *context = receiver->context;
-	struct loop *loop = loop_new();
-	int r;
-
-	if (!loop)
-		return -ENOMEM;
-	ignore(receiver);
-	r = start_in(receiver, loop);
-	if (r < 0) {
-		loop_free(loop);
-		receiver_listen(receiver, callers, handler, context);
-	}
-	return r;
-}
-
-static void stop(struct receiver *receiver)
-{
-	plane_lock(receiver->plane);
-	receiver->is_stopping = true;
-	plane_unlock(receiver->plane);
-	call(receiver);
-	(void)pthread_join(receiver->thread, NULL);
-	receiver->has_thread = false;
-	loop_free(receiver->loop);
-	receiver->loop = NULL;
+	crypto_forget_packets(receiver->crypto);
 }
 
 /* ---- life ---- */
 
-static int init_all(struct receiver *receiver)
+int receiver_init(struct receiver *receiver, struct plane *plane, struct line *line)
 {
+	receiver->plane = plane;
+	receiver->line = line;
 	receiver->crypto = crypto_new();
 	receiver->merge = calloc(1, sizeof(*receiver->merge));
 	if (!receiver->crypto || !receiver->merge)
 		return -ENOMEM;
-	merge_init(receiver->merge, receiver->plane->tun.has_uso);
-	receiver->merge->is_off = receiver->plane->tun.is_bare;
-	receiver->line->context = receiver;
-	receiver->line->work = open_slot;
-	receiver->line->finish = deliver_slot;
-	receiver->line->crypto = receiver->crypto;
+	merge_init(receiver->merge, plane->tun.has_uso);
+	receiver->merge->is_off = plane->tun.is_bare;
+	line->context = receiver;
+	line->work = open_slot;
+	line->finish = deliver_slot;
+	line->crypto = receiver->crypto;
 	return receiver_grow(receiver);
-}
-
-int receiver_init(struct receiver *receiver, struct plane *plane, struct line *line,
-		  const struct udp_sockets *sockets)
-{
-	receiver->plane = plane;
-	receiver->line = line;
-	receiver->sockets = *sockets;
-	(void)pthread_cond_init(&receiver->has_changed, NULL);
-	(void)sem_init(&receiver->started, 0, 0);
-	receiver->control_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return receiver->control_fd < 0 ? -errno : init_all(receiver);
 }
 
 int receiver_grow(struct receiver *receiver)
@@ -453,17 +281,6 @@ int receiver_grow(struct receiver *receiver)
 
 void receiver_done(struct receiver *receiver)
 {
-	if (!receiver->plane)
-		return;
-	if (receiver->has_thread)
-		stop(receiver);
-	udp_close(&receiver->sockets);
-	if (receiver->has_next)
-		udp_close(&receiver->next_sockets);
-	if (receiver->control_fd >= 0)
-		(void)close(receiver->control_fd);
-	(void)sem_destroy(&receiver->started);
-	(void)pthread_cond_destroy(&receiver->has_changed);
 	crypto_free(receiver->crypto);
 	free(receiver->merge);
 	for (unsigned int i = 0; i < LINE_SLOTS_MAX; i++)

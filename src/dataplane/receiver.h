@@ -8,20 +8,15 @@
  * by the receiver or a helper (pool.h).  What has to be answered is the sender's
  * work: it is called when there is some.
  *
- * The receiver runs in a thread of its own after receiver_start(), or else in
- * whatever loop it was given to.
+ * One thread at a time calls all of this; which one, says shift.h.
  */
 #ifndef ADIT_DATAPLANE_RECEIVER_H
 #define ADIT_DATAPLANE_RECEIVER_H
 
-#include "base/loop.h"
+#include "base/clock.h"
 #include "dataplane/events.h"
 #include "dataplane/health.h"
 #include "dataplane/pool.h"
-#include "dataplane/udp.h"
-
-#include <pthread.h>
-#include <semaphore.h>
 
 struct crypto;
 struct merge;
@@ -38,11 +33,10 @@ enum {
  * after `train`.
  */
 struct receiver {
-	struct plane *plane;	    /* borrowed */
-	struct line *line;	    /* borrowed; this is its owner */
-	struct crypto *crypto;	    /* owned */
-	struct udp_sockets sockets; /* owned: those it listens on */
-	struct instant now;	    /* when the call that runs began */
+	struct plane *plane;   /* borrowed */
+	struct line *line;     /* borrowed; this is its owner */
+	struct crypto *crypto; /* owned */
+	struct instant now;    /* when the call that runs began */
 	/* Owned; each may be read into when the trains of its last receive are finished. */
 	struct udp_reader *reader[RECEIVER_READERS_MAX];
 	uint64_t n_submitted[RECEIVER_READERS_MAX]; /* trains, when it had been emptied */
@@ -56,43 +50,18 @@ struct receiver {
 	uint64_t n_handshakes_seen;
 	uint64_t n_bad_responses_seen;
 	bool is_handshake_fresh; /* data may complete it, which is an event */
-
-	struct loop *loop; /* its thread's own, or borrowed */
-	loop_handler handler;
-	void *context;
-
-	pthread_t thread;
-	bool has_thread;
-	sem_t started;
-	int control_fd; /* owned: an eventfd: look at the two below */
-	/* Under the plane's lock. */
-	struct udp_sockets next_sockets; /* to be used from now on */
-	bool has_next;
-	bool is_stopping;
-	pthread_cond_t has_changed; /* has_next has become false */
 };
 
-/* `receiver` is zeroed; the sockets are its own from now on, also on failure. */
-int receiver_init(struct receiver *receiver, struct plane *plane, struct line *line,
-		  const struct udp_sockets *sockets);
+/* `receiver` is zeroed.  -ENOMEM. */
+int receiver_init(struct receiver *receiver, struct plane *plane, struct line *line);
 /* After pool_start(): trains for more slots.  -ENOMEM. */
 int receiver_grow(struct receiver *receiver);
-/* Ends the thread; also of one zeroed, or half made. */
-void receiver_done(struct receiver *receiver);
+void receiver_done(struct receiver *receiver); /* also of one zeroed, or half made */
 
-/* In the caller's loop: its handler calls receiver_on_udp(). */
-void receiver_listen(struct receiver *receiver, struct loop *loop, loop_handler handler,
-		     void *context);
-/* From now on in a thread of its own, after receiver_listen(); or the errno of
- * pthread_create(3), and all is as it was.
- */
-int receiver_start(struct receiver *receiver);
-/* Takes what waits in the socket. */
-void receiver_on_udp(struct receiver *receiver, int fd, uint32_t events);
+/* Takes what waits in the socket.  True: a share of it, and there may be more. */
+bool receiver_on_udp(struct receiver *receiver, int fd, uint32_t events);
 
-/* With the plane's lock.  The sockets, which may be none, become the receiver's. */
-void receiver_use_sockets(struct receiver *receiver, const struct udp_sockets *sockets);
-/* Without it: when this returns, the receiver has closed the old ones. */
-void receiver_settle(struct receiver *receiver);
+/* Before the thread sleeps: nothing of a key stays in its cipher. */
+void receiver_forget(struct receiver *receiver);
 
 #endif

@@ -237,6 +237,7 @@ static int on_tun(void *context, int fd, uint32_t events)
 	}
 	line_drain(sender->line);
 	send_outputs(sender);
+	sender->is_behind = r > 0;
 	return r < 0 ? r : 0;
 }
 

@@ -40,6 +40,7 @@ struct sender {
 	struct udp_sockets sockets; /* borrowed: the receiver closes them */
 	uint32_t mtu;		    /* bytes of inner packet */
 	struct instant now;	    /* when the call that runs began */
+	bool is_behind;		    /* a share of the TUN was read, and there may be more */
 	struct icmp_limit icmp_limit;
 	struct instant held_until;	       /* the TUN is left alone until then; 0: it is not */
 	struct batch outputs;		       /* what waited in the device */

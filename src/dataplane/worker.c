@@ -8,6 +8,7 @@
 #include "dataplane/pool.h"
 #include "dataplane/receiver.h"
 #include "dataplane/sender.h"
+#include "dataplane/shift.h"
 #include "wireguard/device.h"
 
 #include <errno.h>
@@ -21,19 +22,24 @@ struct worker {
 	struct pool pool;
 	struct sender sender;
 	struct receiver receiver;
+	struct shift shift;
 	struct link link;
 };
 
 /* ---- handlers ---- */
 
-/* As long as the receiver has no thread of its own. */
+/* While the sockets are read here. */
 static int on_udp(void *context, int fd, uint32_t events)
 {
 	struct worker *worker = context;
 
+	bool is_behind;
+
 	plane_wake_up(&worker->plane);
-	receiver_on_udp(&worker->receiver, fd, events);
+	is_behind = receiver_on_udp(&worker->receiver, fd, events);
 	sender_drain(&worker->sender, worker->receiver.now);
+	if (is_behind)
+		shift_call(&worker->shift, worker->sender.now);
 	return 0;
 }
 
@@ -44,6 +50,7 @@ static int on_call(void *context, int fd, uint32_t events)
 	(void)fd;
 	(void)events;
 	plane_take_call(&worker->plane);
+	shift_take_back(&worker->shift);
 	sender_drain(&worker->sender, clock_now());
 	return 0;
 }
@@ -67,8 +74,17 @@ static int start_all(struct worker *worker, const struct worker_options *options
 	if (r == 0)
 		r = sender_init(&worker->sender, &worker->plane, &worker->pool.line[0]);
 	if (r == 0)
-		r = receiver_init(&worker->receiver, &worker->plane, &worker->pool.line[1],
-				  &options->sockets);
+		r = receiver_init(&worker->receiver, &worker->plane, &worker->pool.line[1]);
+	if (r < 0)
+		return r;
+	worker->shift = (struct shift){
+		.plane = &worker->plane,
+		.receiver = &worker->receiver,
+		.callers = worker->loop,
+		.handler = on_udp,
+		.context = worker,
+	};
+	r = shift_init(&worker->shift, &options->sockets);
 	if (r < 0)
 		return r;
 	wg_device_set_mtu(worker->plane.device, options->mtu);
@@ -77,13 +93,12 @@ static int start_all(struct worker *worker, const struct worker_options *options
 	worker->sender.to_udp.is_mark_refused = options->sockets.is_mark_refused;
 	worker->sender.events.fd = options->events;
 	worker->receiver.events.fd = options->events;
-	receiver_listen(&worker->receiver, worker->loop, on_udp, worker);
 	worker->link = (struct link){
 		.fd = options->uapi,
 		.loop = worker->loop,
 		.plane = &worker->plane,
 		.sender = &worker->sender,
-		.receiver = &worker->receiver,
+		.shift = &worker->shift,
 		.is_successor = options->is_successor,
 	};
 	return link_init(&worker->link, !options->is_down);
@@ -102,7 +117,7 @@ int worker_new(const struct worker_options *options, struct worker **ret, struct
 	pool_init(&worker->pool);
 	r = start_all(worker, options);
 	if (r < 0) {
-		if (!worker->receiver.plane)
+		if (!worker->shift.plane)
 			udp_close(&sockets);
 		worker_free(worker);
 		return error_errno(err, -r, "cannot start the data plane");
@@ -115,6 +130,7 @@ void worker_free(struct worker *worker)
 {
 	if (!worker)
 		return;
+	shift_done(&worker->shift);
 	receiver_done(&worker->receiver);
 	pool_done(&worker->pool);
 	link_done(&worker->link);
@@ -144,7 +160,7 @@ int worker_start(struct worker *worker, unsigned int n_processors)
 	r = sender_grow(&worker->sender);
 	if (r == 0)
 		r = receiver_grow(&worker->receiver);
-	if (r == 0 && n > 1 && receiver_start(&worker->receiver) < 0)
+	if (r == 0 && n > 1 && shift_start(&worker->shift) < 0)
 		log_debug("data plane: one thread has to send and receive");
 	return r;
 }
@@ -176,7 +192,11 @@ int worker_turn(struct worker *worker)
 	if (r < 0)
 		return r;
 	sender_forget(&worker->sender);
+	shift_forget(&worker->shift);
 	r = loop_turn(worker->loop, instant_first(until, worker->sender.held_until));
 	plane_wake_up(&worker->plane);
+	if (worker->sender.is_behind)
+		shift_call(&worker->shift, worker->sender.now);
+	worker->sender.is_behind = false;
 	return r;
 }

@@ -1,11 +1,11 @@
 /* The data plane: packets between a TUN device and two UDP sockets.
  *
- * How it works: two threads, each running to completion what is ready, batch by
- * batch, with no queue between them.
+ * How it works: each thread runs to completion what is ready, batch by batch,
+ * with no queue between them.
  *
  *   the caller's   sender.h: TUN to UDP, and every other output; link.h: the
- *                  supervisor; timers
- *   a second       receiver.h: UDP to TUN
+ *                  supervisor; timers; and, while it keeps up,
+ *   a second       receiver.h: UDP to TUN; shift.h says which of the two
  *   more           pool.h: with four processors or more, helpers with the cipher
  *
  * What they share, and how one wakes the other, says plane.h.  Nothing is timed:
@@ -13,7 +13,7 @@
  * and sleeps in epoll until a descriptor is ready or the device's next deadline.
  * What waits for a handshake waits in the device.  A tunnel without traffic and
  * keepalive never wakes.  Until worker_start(), and where no thread can be had,
- * the caller's thread does both.
+ * the caller's thread does everything.
  *
  * The supervisor speaks the protocol of uapi.h on one socket.  Its end of file
  * ends the loop.  An event descriptor is written to when something happened
