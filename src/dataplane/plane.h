@@ -1,9 +1,10 @@
 /* What the threads of a data plane share: the device, its lock, and how one
  * wakes the other.
  *
- * How it works: two threads work on one device, the sender (TUN to UDP) and,
- * when there is much to do, the receiver (UDP to TUN).  The lock is held for looking up, counting
- * and timers, never around the cipher, a send, a receive or a write to the TUN.
+ * How it works: two threads work on one device, the sender (TUN to UDP) and, when
+ * there is much to do, the receiver (UDP to TUN).  The lock is held for looking
+ * up, counting and timers, never around the cipher, a send, a receive or a write
+ * to the TUN.
  *
  * Only the sender takes outputs from the device and runs its timers, so that
  * what leaves, leaves in order.  It sleeps in epoll until a descriptor is ready

@@ -220,12 +220,13 @@ static int fill_bundle(struct sender *sender, struct bundle *bundle)
 static int on_tun(void *context, int fd, uint32_t events)
 {
 	struct sender *sender = context;
+	bool is_slow = false;
 	int r = 1;
 
 	(void)fd;
 	plane_wake_up(sender->plane);
 	sender->now = clock_now();
-	for (int i = 0; r > 0 && i < SENDER_BUNDLES_MAX; i++) {
+	for (int i = 0; r > 0 && !is_slow && i < SENDER_BUNDLES_MAX; i++) {
 		struct bundle *bundle = sender->bundle[line_next(sender->line)];
 
 		bundle_clear(bundle, sender->now);
@@ -234,10 +235,11 @@ static int on_tun(void *context, int fd, uint32_t events)
 		if (i == 0 && bundle->n_frames == 0 && (events & (EPOLLERR | EPOLLHUP)))
 			r = -EBADFD;
 		begin_bundle(sender, bundle);
+		is_slow = instant_since(clock_now(), sender->now) > SENDER_SHARE_NS;
 	}
 	line_drain(sender->line);
 	send_outputs(sender);
-	sender->is_behind = r > 0;
+	sender->is_behind = r > 0 || is_slow;
 	return r < 0 ? r : 0;
 }
 

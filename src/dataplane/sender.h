@@ -26,7 +26,11 @@ struct crypto;
 struct loop;
 struct plane;
 
-enum { SENDER_BUNDLES_MAX = 16 }; /* of the TUN, before other things have their turn */
+/* Of the TUN, before other things have their turn; and after how long they have it
+ * anyway: a send may wait for room in its socket.
+ */
+enum { SENDER_BUNDLES_MAX = 16 };
+#define SENDER_SHARE_NS (10 * NS_PER_MS)
 
 #define SENDER_HOLD_NS NS_PER_S
 
@@ -37,7 +41,7 @@ struct sender {
 	struct plane *plane;	    /* borrowed */
 	struct line *line;	    /* borrowed; this is its owner */
 	struct crypto *crypto;	    /* owned */
-	struct udp_sockets sockets; /* borrowed: the receiver closes them */
+	struct udp_sockets sockets; /* borrowed: shift.c closes them */
 	uint32_t mtu;		    /* bytes of inner packet */
 	struct instant now;	    /* when the call that runs began */
 	bool is_behind;		    /* a share of the TUN was read, and there may be more */

@@ -11,12 +11,15 @@
 
 enum { STACK_SIZE = 256 * 1024 };
 
-static void listen_in(const struct shift *shift, struct loop *loop, loop_handler handler,
-		      void *context)
+static int listen_in(const struct shift *shift, struct loop *loop, loop_handler handler,
+		     void *context)
 {
-	for (int i = 0; i < UDP_FAMILIES; i++)
+	int r = 0;
+
+	for (int i = 0; i < UDP_FAMILIES && r == 0; i++)
 		if (shift->sockets.fd[i] >= 0)
-			(void)loop_add(loop, shift->sockets.fd[i], EPOLLIN, handler, context);
+			r = loop_add(loop, shift->sockets.fd[i], EPOLLIN, handler, context);
+	return r;
 }
 
 static void ignore_in(const struct shift *shift, struct loop *loop)
@@ -27,10 +30,10 @@ static void ignore_in(const struct shift *shift, struct loop *loop)
 
 /* ---- the sender's thread ---- */
 
-static void listen_here(struct shift *shift)
+static int listen_here(struct shift *shift)
 {
-	listen_in(shift, shift->callers, shift->handler, shift->context);
 	shift->is_read_here = true;
+	return listen_in(shift, shift->callers, shift->handler, shift->context);
 }
 
 static void ignore_here(struct shift *shift)
@@ -65,14 +68,17 @@ void shift_call(struct shift *shift, struct instant now)
 		wake_second(shift);
 }
 
-void shift_take_back(struct shift *shift)
+int shift_take_back(struct shift *shift)
 {
+	int r = 0;
+
 	if (shift->is_read_here)
-		return;
+		return 0;
 	plane_lock(shift->plane);
 	if (!shift->is_second)
-		listen_here(shift);
+		r = listen_here(shift);
 	plane_unlock(shift->plane);
+	return r;
 }
 
 void shift_forget(struct shift *shift)
@@ -94,7 +100,7 @@ void shift_use_sockets(struct shift *shift, const struct udp_sockets *sockets)
 	ignore_here(shift);
 	udp_close(&shift->sockets);
 	shift->sockets = *sockets;
-	listen_here(shift);
+	(void)listen_here(shift);
 }
 
 void shift_settle(struct shift *shift)
@@ -119,16 +125,23 @@ static int on_udp(void *context, int fd, uint32_t events)
 	return 0;
 }
 
-static void listen_there(struct shift *shift)
+static int listen_there(struct shift *shift)
 {
-	listen_in(shift, shift->own, on_udp, shift);
 	shift->is_read_there = true;
+	return listen_in(shift, shift->own, on_udp, shift);
 }
 
 static void ignore_there(struct shift *shift)
 {
 	ignore_in(shift, shift->own);
 	shift->is_read_there = false;
+}
+
+/* With the plane's lock; the sender has to be called after it. */
+static void give_back(struct shift *shift)
+{
+	ignore_there(shift);
+	shift->is_second = false;
 }
 
 /* With the plane's lock. */
@@ -144,6 +157,7 @@ static void change_sockets(struct shift *shift)
 static int on_control(void *context, int fd, uint32_t events)
 {
 	struct shift *shift = context;
+	bool gives_back = false;
 	bool is_stopping;
 	uint64_t n;
 
@@ -154,29 +168,42 @@ static int on_control(void *context, int fd, uint32_t events)
 	if (shift->has_next)
 		change_sockets(shift);
 	if (shift->is_second && !shift->is_read_there)
-		listen_there(shift);
+		gives_back = listen_there(shift) < 0;
+	if (gives_back)
+		give_back(shift);
 	is_stopping = shift->is_stopping;
 	plane_unlock(shift->plane);
+	if (gives_back)
+		plane_call_sender(shift->plane);
 	return is_stopping ? -ESHUTDOWN : 0;
+}
+
+/* A sender that is awake may be about a long send: what comes must not wait for it. */
+static bool may_give_back(struct shift *shift, struct instant now)
+{
+	if (!instant_is_due(shift->busy_until, now) || shift->has_next)
+		return false;
+	if (atomic_load_explicit(&shift->plane->is_sender_asleep, memory_order_relaxed))
+		return true;
+	shift->busy_until = instant_add(now, SHIFT_NS);
+	return false;
 }
 
 /* Gives the sockets back when it is time; until when to sleep. */
 static struct instant look_at_clock(struct shift *shift)
 {
-	struct instant until;
+	struct instant until = {0};
 	bool gives_back;
 
 	if (!shift->is_read_there)
-		return (struct instant){0};
+		return until;
 	receiver_forget(shift->receiver);
 	plane_lock(shift->plane);
-	until = shift->busy_until;
-	gives_back = instant_is_due(until, clock_now()) && !shift->has_next;
-	if (gives_back) {
-		ignore_there(shift);
-		shift->is_second = false;
-		until = (struct instant){0};
-	}
+	gives_back = may_give_back(shift, clock_now());
+	if (gives_back)
+		give_back(shift);
+	else
+		until = shift->busy_until;
 	plane_unlock(shift->plane);
 	if (gives_back)
 		plane_call_sender(shift->plane);
@@ -239,8 +266,7 @@ int shift_init(struct shift *shift, const struct udp_sockets *sockets)
 	shift->control_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (shift->control_fd < 0)
 		return -errno;
-	listen_here(shift);
-	return 0;
+	return listen_here(shift);
 }
 
 static void stop(struct shift *shift)

@@ -3,9 +3,9 @@
  * How it works: while one thread keeps up it reads everything, so that an answer
  * is found by the thread that has just brought the question, and no other has to
  * wake.  When a share was used up and more waits, in either direction, the second
- * thread takes the sockets; when that has not happened for SHIFT_NS it gives them
- * back, and sleeps until it is called again.  They change hands between two
- * receives, so that what comes stays in order.
+ * thread takes the sockets; when that has not happened for SHIFT_NS, and the first
+ * one sleeps, it gives them back, and sleeps until it is called again.  They
+ * change hands between two receives, so that what comes stays in order.
  *
  * Unless it says so, a function is for the sender's thread.
  */
@@ -66,8 +66,10 @@ int shift_start(struct shift *shift);
 
 /* A share was used up and more waits. */
 void shift_call(struct shift *shift, struct instant now);
-/* After a call of the sender (plane.h): takes the sockets back if they were given. */
-void shift_take_back(struct shift *shift);
+/* After a call of the sender (plane.h): takes the sockets back if they were given.
+ * When it fails (loop_add), nobody reads them.
+ */
+int shift_take_back(struct shift *shift);
 /* Before the sender's thread sleeps: nothing of a key stays in the receiver's cipher. */
 void shift_forget(struct shift *shift);
 

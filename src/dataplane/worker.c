@@ -32,27 +32,27 @@ struct worker {
 static int on_udp(void *context, int fd, uint32_t events)
 {
 	struct worker *worker = context;
-
 	bool is_behind;
 
 	plane_wake_up(&worker->plane);
 	is_behind = receiver_on_udp(&worker->receiver, fd, events);
 	sender_drain(&worker->sender, worker->receiver.now);
 	if (is_behind)
-		shift_call(&worker->shift, worker->sender.now);
+		shift_call(&worker->shift, clock_now());
 	return 0;
 }
 
 static int on_call(void *context, int fd, uint32_t events)
 {
 	struct worker *worker = context;
+	int r;
 
 	(void)fd;
 	(void)events;
 	plane_take_call(&worker->plane);
-	shift_take_back(&worker->shift);
+	r = shift_take_back(&worker->shift);
 	sender_drain(&worker->sender, clock_now());
-	return 0;
+	return r;
 }
 
 /* ---- life ---- */
@@ -196,7 +196,7 @@ int worker_turn(struct worker *worker)
 	r = loop_turn(worker->loop, instant_first(until, worker->sender.held_until));
 	plane_wake_up(&worker->plane);
 	if (worker->sender.is_behind)
-		shift_call(&worker->shift, worker->sender.now);
+		shift_call(&worker->shift, clock_now());
 	worker->sender.is_behind = false;
 	return r;
 }

@@ -7,20 +7,30 @@
 #include "dataplane/shift.h"
 #include "wireguard/device.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LONG_MS = 5000, SHORT_MS = 30 };
+enum {
+	LONG_MS = 5000,
+	SHORT_MS = 30,
+	SEVERAL_SHIFTS_MS = 3 * SHIFT_NS / NS_PER_MS,
+	SPARE_MAX = LOOP_SOURCES_MAX,
+};
 
 static struct plane plane;
 static struct pool pool;
 static struct receiver receiver;
 static struct shift shift;
 static struct loop *loop;
-static unsigned int n_here; /* calls of the handler in the sender's loop */
+static unsigned int n_here;  /* calls of the handler in the sender's loop */
+static int spare[SPARE_MAX]; /* descriptors that fill a loop */
+static unsigned int n_spare;
 
 static int on_udp(void *context, int fd, uint32_t events)
 {
@@ -60,6 +70,8 @@ static int stop(void **state)
 	pool_done(&pool);
 	plane_done(&plane);
 	loop_free(loop);
+	while (n_spare > 0)
+		(void)close(spare[--n_spare]);
 	return 0;
 }
 
@@ -121,12 +133,31 @@ static bool is_read_here(void)
 	return n_here == n_before + 1 && count_received() == before + 1;
 }
 
-static void wait_for_call(void)
+static bool is_called_within(int ms)
 {
 	struct pollfd called = {.fd = plane.wake_fd, .events = POLLIN};
 
-	assert_int_equal(poll(&called, 1, LONG_MS), 1);
+	return poll(&called, 1, ms) == 1;
+}
+
+/* The sender sleeps, and is called. */
+static void sleep_until_call(void)
+{
+	(void)plane_fall_asleep(&plane, clock_now());
+	assert_true(is_called_within(LONG_MS));
+	plane_wake_up(&plane);
 	plane_take_call(&plane);
+}
+
+/* As many sources as a loop can have. */
+static void fill(struct loop *full)
+{
+	int fd;
+
+	while ((fd = eventfd(0, EFD_CLOEXEC)) >= 0 &&
+	       loop_add(full, fd, EPOLLIN, on_udp, NULL) == 0)
+		spare[n_spare++] = fd;
+	(void)close(fd);
 }
 
 static void test_without_a_second_thread_there_is_no_change(void **state)
@@ -153,9 +184,9 @@ static void test_the_second_thread_comes_when_called_and_goes_when_all_is_quiet(
 	assert_int_equal(shift_start(&shift), 0);
 	shift_call(&shift, clock_now());
 	assert_true(is_read_there());
-	wait_for_call();
+	sleep_until_call();
 	assert_true(instant_since(clock_now(), begin) >= SHIFT_NS);
-	shift_take_back(&shift);
+	assert_int_equal(shift_take_back(&shift), 0);
 	assert_true(is_read_here());
 	shift_call(&shift, clock_now());
 	assert_true(is_read_there());
@@ -163,17 +194,50 @@ static void test_the_second_thread_comes_when_called_and_goes_when_all_is_quiet(
 
 static void test_it_stays_as_long_as_shares_are_used_up(void **state)
 {
-	struct pollfd called = {.fd = plane.wake_fd, .events = POLLIN};
-
 	(void)state;
 	assert_int_equal(shift_start(&shift), 0);
 	shift_call(&shift, clock_now());
 	assert_true(is_read_there());
 	/* as if they were, in a minute */
 	shift_call(&shift, instant_add(clock_now(), 60 * NS_PER_S));
-	assert_int_equal(poll(&called, 1, 3 * (int)(SHIFT_NS / NS_PER_MS)), 0);
-	shift_take_back(&shift); /* nothing was given */
+	(void)plane_fall_asleep(&plane, clock_now());
+	assert_false(is_called_within(SEVERAL_SHIFTS_MS));
+	assert_int_equal(shift_take_back(&shift), 0); /* nothing was given */
 	assert_true(is_read_there());
+}
+
+static void test_it_stays_as_long_as_the_sender_is_awake(void **state)
+{
+	(void)state;
+	assert_int_equal(shift_start(&shift), 0);
+	shift_call(&shift, clock_now());
+	assert_false(is_called_within(SEVERAL_SHIFTS_MS));
+	assert_true(is_read_there());
+	sleep_until_call();
+	assert_int_equal(shift_take_back(&shift), 0);
+	assert_true(is_read_here());
+}
+
+static void test_what_the_second_thread_cannot_watch_it_gives_back(void **state)
+{
+	(void)state;
+	assert_int_equal(shift_start(&shift), 0);
+	fill(shift.own);
+	shift_call(&shift, clock_now());
+	assert_true(is_called_within(LONG_MS));
+	plane_take_call(&plane);
+	assert_int_equal(shift_take_back(&shift), 0);
+	assert_true(is_read_here());
+}
+
+static void test_sockets_that_nobody_can_watch_are_an_error(void **state)
+{
+	(void)state;
+	assert_int_equal(shift_start(&shift), 0);
+	shift_call(&shift, clock_now());
+	sleep_until_call();
+	fill(loop);
+	assert_int_equal(shift_take_back(&shift), -ENOSPC);
 }
 
 static void change_sockets(void)
@@ -202,10 +266,10 @@ static void test_sockets_change_whoever_has_them(void **state)
 	assert_true(is_read_there());
 	change_sockets();
 	assert_true(is_read_there());
-	wait_for_call();
+	sleep_until_call();
 	change_sockets(); /* given, and not taken yet */
 	assert_true(is_read_here());
-	shift_take_back(&shift);
+	assert_int_equal(shift_take_back(&shift), 0);
 	assert_true(is_read_here());
 }
 
@@ -218,6 +282,9 @@ int main(void)
 		TEST(test_a_thread_that_keeps_up_reads_everything),
 		TEST(test_the_second_thread_comes_when_called_and_goes_when_all_is_quiet),
 		TEST(test_it_stays_as_long_as_shares_are_used_up),
+		TEST(test_it_stays_as_long_as_the_sender_is_awake),
+		TEST(test_what_the_second_thread_cannot_watch_it_gives_back),
+		TEST(test_sockets_that_nobody_can_watch_are_an_error),
 		TEST(test_sockets_change_whoever_has_them),
 	};
 
