@@ -25,11 +25,12 @@ def adit_for(processors):
     return start
 
 
-def send_numbers(cable, count, seconds):
+def send_numbers(cable, count, seconds, *burst):
     """What numbered_flow says of so many packets from left to right."""
     helper = Path(dataplane.helper()).with_name("numbered_flow")
     out = cable.left.outer.run(helper, cable.left.inner.path, cable.right.inner.path,
-                               f"{cable.right.inside()}:7002", count, timeout=seconds).stdout
+                               f"{cable.right.inside()}:7002", count, *burst,
+                               timeout=seconds).stdout
     return {key: int(value) for key, value in (word.split("=") for word in out.split())}
 
 
@@ -38,6 +39,29 @@ def test_a_million_packets_of_a_flow_keep_their_order(make_cable, processors):
     cable = make_cable(adit_for(processors), adit_for(processors))
     seen = send_numbers(cable, 1_000_000, 300)
     assert seen["received"] >= 1_000_000 and seen["disordered"] == 0, seen
+
+
+def sleeps_of_second_thread(program):
+    """How often it had something to do and then had not."""
+    for task in Path(f"/proc/{program.pid}/task").iterdir():
+        if (task / "comm").read_text() == "adit-receive\n":
+            status = (task / "status").read_text()
+            return int(status.split("\nvoluntary_ctxt_switches:")[1].split()[0])
+    raise AssertionError("there is no second thread")
+
+
+@pytest.mark.parametrize("processors", [pytest.param(2, id="two_threads"),
+                                        pytest.param(5, id="helpers")])
+def test_a_flow_keeps_its_order_when_the_second_thread_comes_and_goes(make_cable, processors):
+    cable = make_cable(adit_for(processors), adit_for(processors))
+    right = cable.programs["right"]
+    before = sleeps_of_second_thread(right)
+    seen = send_numbers(cable, 200_000, 300, 20_000)
+    assert seen["received"] >= 200_000 and seen["disordered"] == 0, seen
+    assert sleeps_of_second_thread(right) > before + 10
+    time.sleep(1)
+    before = sleeps_of_second_thread(right)
+    assert cable.ping() == 0 and sleeps_of_second_thread(right) == before
 
 
 @pytest.mark.long

@@ -1,9 +1,10 @@
 /* A flow of numbered UDP packets from one network namespace to another, and what
  * has become of its order.
  *
- *     numbered_flow FROM_NETNS TO_NETNS ADDRESS:PORT COUNT
+ *     numbered_flow FROM_NETNS TO_NETNS ADDRESS:PORT COUNT [BURST]
  *
- * Sends until COUNT packets have arrived, and prints one line:
+ * Sends until COUNT packets have arrived, with a lull after each BURST of them in
+ * which one packet a millisecond is sent, and prints one line:
  *
  *     sent=N received=N disordered=N lost=N
  *
@@ -46,6 +47,7 @@ enum {
 };
 
 #define LOST_NS (20 * NS_PER_MS) /* without progress: what is missing will not come */
+#define LULL_NS (300 * NS_PER_MS)
 
 /* Written by the sink. */
 struct counts {
@@ -156,14 +158,35 @@ static void wait_for_window(const struct counts *counts, uint64_t sent)
 	}
 }
 
-static uint64_t send_flow(int fd, const struct counts *counts, uint64_t n)
+/* Returns how many packets were sent. */
+static uint64_t send_lull(int fd, uint64_t first)
 {
+	const struct instant end = instant_add(clock_now(), LULL_NS);
+	const struct timespec moment = {.tv_nsec = 1000000};
+	uint8_t packet[SHORT_LEN] = {0};
+	uint64_t n = 0;
+
+	while (!instant_is_due(end, clock_now())) {
+		put_number(packet, first + n++);
+		(void)send(fd, packet, sizeof(packet), 0);
+		(void)nanosleep(&moment, NULL);
+	}
+	return n;
+}
+
+static uint64_t send_flow(int fd, const struct counts *counts, uint64_t n, uint64_t burst)
+{
+	uint64_t lull_at = burst;
 	uint64_t sent = 0;
 
 	while (atomic_load(&counts->received) < n) {
 		send_some(fd, sent + 1);
 		sent += TRAIN + SHORTS;
 		wait_for_window(counts, sent);
+		if (sent >= lull_at) {
+			sent += send_lull(fd, sent + 1);
+			lull_at = sent + burst;
+		}
 	}
 	return sent;
 }
@@ -178,8 +201,9 @@ int main(int argc, char **argv)
 	pid_t child;
 	int fd;
 
-	if (argc != 5 || counts == MAP_FAILED || !endpoint_parse(argv[3], strlen(argv[3]), &to))
-		fail("usage: numbered_flow FROM_NETNS TO_NETNS ADDRESS:PORT COUNT");
+	if (argc < 5 || argc > 6 || counts == MAP_FAILED ||
+	    !endpoint_parse(argv[3], strlen(argv[3]), &to))
+		fail("usage: numbered_flow FROM_NETNS TO_NETNS ADDRESS:PORT COUNT [BURST]");
 	child = fork();
 	if (child == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -190,7 +214,8 @@ int main(int argc, char **argv)
 	fd = open_socket(argv[1], &to);
 	if (!counts->is_ready || connect(fd, &to.any, endpoint_len(&to)) < 0)
 		fail("the sender");
-	sent = send_flow(fd, counts, strtoull(argv[4], NULL, 10));
+	sent = send_flow(fd, counts, strtoull(argv[4], NULL, 10),
+			 argc > 5 ? strtoull(argv[5], NULL, 10) : UINT64_MAX);
 	(void)kill(child, SIGKILL);
 	(void)waitpid(child, NULL, 0);
 	(void)printf("sent=%llu received=%llu disordered=%llu lost=%llu\n",
