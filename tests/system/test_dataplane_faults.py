@@ -2,6 +2,8 @@
 
 import errno
 import itertools
+import socket
+import struct
 import time
 
 import pytest
@@ -14,6 +16,7 @@ CODES = [errno.EAGAIN, errno.ENOBUFS, errno.EMSGSIZE, errno.EPERM, errno.ENETUNR
 MORE_CODES = [errno.EINVAL, errno.EIO, errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL,
               errno.EINTR, errno.ENOMEM]
 SPELL = 0.04  # seconds that a failure lasts
+SO_SNDBUFFORCE, SO_TIMESTAMPNS = 32, 35  # asm-generic/socket.h
 RECOVERY = 5  # seconds within which TCP has noticed that it is over; its timer doubles
 
 
@@ -117,6 +120,45 @@ def test_a_full_queue_of_the_uplink_costs_packets_and_nothing_else(scene):
     scene.cable.left.outer.run("tc", "qdisc", "del", "dev", "eth0", "root")
     scene.let_flow()
     scene.verdict()
+
+
+def delays_of_a_pulse(cable, seconds):
+    """Seconds from right to left, of a packet each millisecond, while left sends what it can."""
+    def udp(side):
+        return side.inner.call(socket.socket, socket.AF_INET, socket.SOCK_DGRAM)
+
+    with udp(cable.left) as left, udp(cable.right) as right:
+        left.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        left.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 4 << 20)
+        left.bind((cable.left.inside(), 7003))
+        left.setblocking(False)
+        delays, end = [], time.monotonic() + seconds
+        while time.monotonic() < end:
+            for _ in range(12):
+                left.sendto(bytes(1300), socket.MSG_DONTWAIT, (cable.right.inside(), 9))
+            right.sendto(struct.pack("d", time.time()), (cable.left.inside(), 7003))
+            time.sleep(0.001)
+            delays += take_pulses(left)
+    return delays
+
+
+def take_pulses(sock):
+    while True:
+        try:
+            text, [(_, _, stamp)], _, _ = sock.recvmsg(8, 64)
+        except BlockingIOError:
+            return
+        arrived, ns = struct.unpack("qq", stamp)
+        yield arrived + ns / 1e9 - struct.unpack("d", text)[0]
+
+
+def test_what_comes_does_not_wait_for_a_full_uplink(make_cable):
+    """A socket that is full is waited for; what arrives meanwhile is not kept waiting by it."""
+    cable = make_cable(Adit, Adit)
+    cable.left.outer.run("tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", "20mbit",
+                         "burst", "20000", "limit", "20000000")
+    delays = sorted(delays_of_a_pulse(cable, 3))
+    assert len(delays) > 500 and delays[len(delays) * 97 // 100] < 0.05
 
 
 def stop_by_firewall(cable):
