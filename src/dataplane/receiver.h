@@ -25,7 +25,7 @@ struct train;
 struct udp_reader;
 
 enum {
-	RECEIVER_RECEIVES_MAX = 4, /* of a socket, before the other has its turn */
+	RECEIVER_RECEIVES_MAX = 2, /* of a socket, before the other has its turn */
 	RECEIVER_READERS_MAX = 3,
 };
 
