@@ -42,7 +42,7 @@ struct engine {
 	struct journal journal;
 	struct tunnel_stats last; /* as last read: where peers are, and who has a session */
 	struct instant last_read;
-	uint64_t read_ns; /* how long reading took */
+	size_t n_peers; /* then */
 
 	struct udp_sockets sockets; /* while the link is up */
 	uint16_t port;		    /* host byte order; 0: any, and none was open yet */

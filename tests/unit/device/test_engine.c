@@ -281,6 +281,18 @@ static void test_looking_is_put_off_when_it_was_done_a_moment_ago(void **state)
 	assert_true(engine_look_later(&engine, now).ns > now.ns);
 }
 
+static void test_a_look_that_lasted_long_puts_off_none(void **state)
+{
+	struct instant now = clock_now();
+	struct instant long_ago = {now.ns - 5 * NS_PER_S};
+
+	(void)state;
+	start_engine();
+	/* as a machine with other things to do makes it last */
+	assert_int_equal(engine_look(&engine, long_ago).ns, 0);
+	assert_int_equal(engine_look_later(&engine, now).ns, now.ns);
+}
+
 static void test_the_journal_is_shortened_when_it_is_long(void **state)
 {
 	char lines[4000];
@@ -341,6 +353,7 @@ int main(void)
 		TEST(test_a_successor_knows_where_a_peer_has_moved_to),
 		TEST(test_a_request_after_a_death_that_nobody_noted_is_put_off),
 		TEST(test_looking_is_put_off_when_it_was_done_a_moment_ago),
+		TEST(test_a_look_that_lasted_long_puts_off_none),
 		TEST(test_the_journal_is_shortened_when_it_is_long),
 		TEST(test_a_data_plane_that_does_not_answer_is_ended),
 		TEST(test_a_device_that_is_none_is_a_failure),
