@@ -22,6 +22,7 @@ struct section {
 	bool has_keepalive;   /* set at the end, when the endpoint is known */
 	uint16_t keepalive_s;
 	bool wants_handshake;
+	struct wg_peer_past past;
 };
 
 struct uapi {
@@ -203,6 +204,7 @@ static void end_section(struct uapi *uapi)
 		if (section->has_keepalive)
 			wg_peer_set_keepalive(device, uapi->now, section->peer,
 					      section->keepalive_s);
+		wg_peer_add_past(section->peer, &section->past);
 		if (section->wants_handshake)
 			wg_peer_start_handshake(device, uapi->now, section->peer);
 	}
@@ -333,6 +335,21 @@ static int doubt_source(struct uapi *uapi, const struct value *value)
 	return 0;
 }
 
+static int set_past_rx(struct uapi *uapi, const struct value *value)
+{
+	return parse_number(value, UINT64_MAX, &uapi->section.past.rx_bytes);
+}
+
+static int set_past_tx(struct uapi *uapi, const struct value *value)
+{
+	return parse_number(value, UINT64_MAX, &uapi->section.past.tx_bytes);
+}
+
+static int set_past_handshake(struct uapi *uapi, const struct value *value)
+{
+	return parse_number(value, UINT64_MAX, &uapi->section.past.last_handshake.ns);
+}
+
 /* ---- lines ---- */
 
 static const struct key device_keys[] = {
@@ -362,6 +379,9 @@ static const struct key peer_keys[] = {
 	{"protocol_version", check_protocol_version, false},
 	{"adit_handshake", start_handshake, true},
 	{"adit_doubt_source", doubt_source, true},
+	{"adit_past_rx", set_past_rx, true},
+	{"adit_past_tx", set_past_tx, true},
+	{"adit_past_handshake", set_past_handshake, true},
 	{0},
 };
 

@@ -16,6 +16,9 @@
  *   set, device                      set, peer
  *     adit_mtu=BYTES                   adit_handshake=true   begin one now
  *     adit_last_timestamp=HEX12        adit_doubt_source=true
+ *                                      adit_past_rx=BYTES     of a predecessor
+ *                                      adit_past_tx=BYTES
+ *                                      adit_past_handshake=NS since 1970
  *     adit_sockets=true       use the UDP sockets that came beside the text
  *     adit_forget_sources=true         addresses or routes have changed
  *     adit_doubt_sources=true          likewise: see wg_device_doubt_sources()

@@ -32,7 +32,7 @@
 #define SESSION_NS (180 * NS_PER_S) /* whitepaper section 6.2: REJECT-AFTER-TIME */
 
 enum {
-	PEER_TEXT_LEN = 256,	/* bytes that say where a peer is */
+	PEER_TEXT_LEN = 512,	/* bytes that say where a peer is, and what it was */
 	PORT_AND_MARK_LEN = 64, /* bytes of both lines */
 };
 
@@ -203,6 +203,13 @@ static void shorten_journal(struct engine *engine)
 	process_reply_free(&reply);
 }
 
+/* They may have been set, so what was read before is old. */
+static void forget_places(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->last.n_peers; i++)
+		engine->last.peer[i].endpoint = (union endpoint){0};
+}
+
 int engine_set(struct engine *engine, const struct syntax_set *set)
 {
 	struct process_request request = {.body = set->text, .body_len = set->len};
@@ -226,8 +233,7 @@ int engine_set(struct engine *engine, const struct syntax_set *set)
 	}
 	finish_change(engine, set, &change);
 	journal_add(&engine->journal, set->text, set->len);
-	/* where peers are may have been set: what was read before is old */
-	tunnel_stats_done(&engine->last);
+	forget_places(engine);
 	shorten_journal(engine);
 	return 0;
 }
@@ -281,6 +287,17 @@ static int complete(const struct engine *engine, const struct process_reply *rep
 	return 0;
 }
 
+/* What somebody has seen must not be less the next time, whoever counts then. */
+static void keep_counters(struct engine *engine, const struct process_reply *reply)
+{
+	struct tunnel_stats seen;
+
+	if (reply_parse_stats(reply->text, reply->len, &seen) < 0)
+		return;
+	tunnel_stats_done(&engine->last);
+	engine->last = seen;
+}
+
 int engine_get(struct engine *engine, char **ret, size_t *ret_len)
 {
 	const struct process_request request = {
@@ -295,6 +312,8 @@ int engine_get(struct engine *engine, char **ret, size_t *ret_len)
 		r = reply_errno(reply.text, reply.len);
 	if (r == 0)
 		r = complete(engine, &reply, ret, ret_len);
+	if (r == 0)
+		keep_counters(engine, &reply);
 	process_reply_free(&reply);
 	return r;
 }
@@ -433,16 +452,21 @@ static void add_peer(struct text *text, const struct tunnel_peer_stats *peer, st
 	char print[ENDPOINT_TEXT_LEN];
 
 	hex_encode(peer->public_key, 32, key);
-	text_add(text, "public_key=%s\nupdate_only=true\nendpoint=%s\n", key,
-		 endpoint_print(&peer->endpoint, print));
+	text_add(text, "public_key=%s\nupdate_only=true\n", key);
+	if (endpoint_is_set(&peer->endpoint))
+		text_add(text, "endpoint=%s\n", endpoint_print(&peer->endpoint, print));
+	text_add(text,
+		 "adit_past_rx=%" PRIu64 "\nadit_past_tx=%" PRIu64 "\nadit_past_handshake=%" PRIu64
+		 "\n",
+		 peer->rx_bytes, peer->tx_bytes, peer->last_handshake.ns);
 	if (peer->last_handshake.ns + SESSION_NS > now.ns)
 		text_add(text, "adit_handshake=true\n");
 }
 
-/* Where peers have moved to, since only the other side could tell it again; and up,
- * if the link is.
+/* Where peers have moved to, since only the other side could tell it again, and what
+ * was counted of them; and up, if the link is.
  */
-static int tell_places(struct engine *engine)
+static int tell_peers(struct engine *engine)
 {
 	struct process_request request = {.head = "set=1\n"};
 	const struct tunnel_stats *last = &engine->last;
@@ -455,8 +479,7 @@ static int tell_places(struct engine *engine)
 		return -ENOMEM;
 	text_init(&text, buffer, size);
 	for (size_t i = 0; i < last->n_peers; i++)
-		if (endpoint_is_set(&last->peer[i].endpoint))
-			add_peer(&text, &last->peer[i], now);
+		add_peer(&text, &last->peer[i], now);
 	text_add(&text, "\n");
 	request.body = text.at;
 	request.body_len = text.len;
@@ -474,7 +497,7 @@ static int tell_everything(struct engine *engine, const struct tunnel_config *in
 
 	if (r == 0)
 		r = tell_journal(engine);
-	return r == 0 ? tell_places(engine) : r;
+	return r == 0 ? tell_peers(engine) : r;
 }
 
 int engine_start(struct engine *engine, struct error *err)

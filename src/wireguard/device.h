@@ -245,6 +245,14 @@ void wg_peer_clear_allowed_ips(struct wg_device *device, struct wg_peer *peer);
 /* Starts a handshake now unless one began less than 5 s ago. */
 void wg_peer_start_handshake(struct wg_device *device, struct instant now, struct wg_peer *peer);
 
+/* What a predecessor has counted.  Added; a handshake of our own counts more. */
+struct wg_peer_past {
+	uint64_t rx_bytes;
+	uint64_t tx_bytes;
+	struct wall_time last_handshake; /* 0: never */
+};
+void wg_peer_add_past(struct wg_peer *peer, const struct wg_peer_past *past);
+
 struct wg_peer_stats {
 	uint8_t public_key[32];
 	union endpoint endpoint;

@@ -402,6 +402,14 @@ void wg_peer_start_handshake(struct wg_device *device, struct instant now, struc
 
 /* ---- what is there ---- */
 
+void wg_peer_add_past(struct wg_peer *peer, const struct wg_peer_past *past)
+{
+	peer->rx_bytes += past->rx_bytes;
+	peer->tx_bytes += past->tx_bytes;
+	if (peer->last_handshake.ns < past->last_handshake.ns)
+		peer->last_handshake = past->last_handshake;
+}
+
 void wg_peer_read_stats(const struct wg_peer *peer, struct wg_peer_stats *ret)
 {
 	memcpy(ret->public_key, peer->node.key, sizeof(ret->public_key));

@@ -345,6 +345,11 @@ def cable():
     cable.close()
 
 
+def number(answer, key):
+    (value,) = (line.split("=")[1] for line in answer.splitlines() if line.startswith(key + "="))
+    return int(value)
+
+
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_a_connection_survives_the_death_of_a_data_plane(cable, side):
     """The side without an endpoint of the other in its configuration, too."""
@@ -357,6 +362,8 @@ def test_a_connection_survives_the_death_of_a_data_plane(cable, side):
     for key in ("private_key", "listen_port", "public_key", "endpoint", "allowed_ip"):
         assert [line for line in before.splitlines() if line.startswith(key)] == \
             [line for line in after.splitlines() if line.startswith(key)]
+    for key in ("rx_bytes", "tx_bytes", "last_handshake_time_sec"):
+        assert number(after, key) >= number(before, key) > 0
 
 
 def test_a_crash_loop_backs_off_and_requests_wait_for_its_end(cable):

@@ -76,6 +76,7 @@ static const struct {
 	{"adit_forget_sources=no", -EINVAL},
 	{"adit_doubt_sources=no", -EINVAL},
 	{"public_key=" KEY_B "\nadit_doubt_source=no", -EINVAL},
+	{"public_key=" KEY_B "\nadit_past_rx=-1", -EINVAL},
 	{"adit_up=", -EINVAL},
 	{"adit_up=1", -EINVAL},
 	{"public_key=" KEY_B "\npreshared_key=1", -EINVAL},

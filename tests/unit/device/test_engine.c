@@ -256,6 +256,30 @@ static void test_a_successor_knows_where_a_peer_has_moved_to(void **state)
 	assert_non_null(strstr(get(), "endpoint=127.0.0.1:11\n"));
 }
 
+static void test_counters_go_on_with_a_successor(void **state)
+{
+	struct tunnel_peer_stats *peer;
+
+	(void)state;
+	start_engine();
+	assert_int_equal(set("public_key=" KEY_B "\nendpoint=127.0.0.1:9\n"), 0);
+	(void)get();
+	assert_int_equal(engine.last.n_peers, 1);
+	peer = &engine.last.peer[0];
+	peer->rx_bytes = 11;
+	peer->tx_bytes = UINT64_C(1) << 40;
+	peer->last_handshake.ns = 7 * NS_PER_S + 5;
+	kill_plane();
+	start_engine();
+	assert_non_null(strstr(get(), "last_handshake_time_sec=7\nlast_handshake_time_nsec=5\n"
+				      "tx_bytes=1099511627776\nrx_bytes=11\n"));
+	/* also where something was set in between, and by the next one again */
+	assert_int_equal(set("fwmark=1\n"), 0);
+	kill_plane();
+	start_engine();
+	assert_non_null(strstr(get(), "rx_bytes=11\n"));
+}
+
 static void test_a_request_after_a_death_that_nobody_noted_is_put_off(void **state)
 {
 	struct pollfd death;
@@ -351,6 +375,7 @@ int main(void)
 		TEST(test_a_mark_changes_on_the_sockets_in_use),
 		TEST(test_a_successor_is_what_its_predecessor_was),
 		TEST(test_a_successor_knows_where_a_peer_has_moved_to),
+		TEST(test_counters_go_on_with_a_successor),
 		TEST(test_a_request_after_a_death_that_nobody_noted_is_put_off),
 		TEST(test_looking_is_put_off_when_it_was_done_a_moment_ago),
 		TEST(test_a_look_that_lasted_long_puts_off_none),
