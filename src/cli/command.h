@@ -23,6 +23,10 @@ struct command {
 int command_run(int argc, char **argv);
 int command_demo(int argc, char **argv);
 int command_device(int argc, char **argv);
+int command_up(int argc, char **argv);
+int command_seal(int argc, char **argv);
+/* down, reload, restart, wait, status, list: argv[0] says which. */
+int command_named(int argc, char **argv);
 
 /* Picks the subcommand that argv[1] names, and runs it.  A program called by the
  * name "adit-NAME" is subcommand NAME, and "wireguard-go" is `device`: wg-quick(8)

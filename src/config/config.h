@@ -50,6 +50,9 @@ int config_require_available(struct report *report, struct error *err);
 int config_find(const char *name, char *ret, size_t size, struct error *err)
 	__attribute__((nonnull(1)));
 
+/* Where NAME.conf stands for whoever calls: /etc/adit for root, else ~/.config/adit. */
+int config_folder(char *ret, size_t size, struct error *err);
+
 /* The device and its peers as wg(8) showconf writes them, keys included: the
  * buffer belongs in secret_new() memory and takes config_wg_size() bytes.
  */

@@ -200,3 +200,18 @@ int config_find(const char *name, char *ret, size_t size, struct error *err)
 		   name);
 	return -ENOENT;
 }
+
+int config_folder(char *ret, size_t size, struct error *err)
+{
+	const char *config_home = getenv("XDG_CONFIG_HOME");
+	const char *home = getenv("HOME");
+	int len;
+
+	if (geteuid() == 0)
+		len = snprintf(ret, size, "/etc/adit");
+	else if (config_home && config_home[0] == '/')
+		len = snprintf(ret, size, "%s/adit", config_home);
+	else
+		len = snprintf(ret, size, "%s/.config/adit", home ? home : "");
+	return (size_t)len < size ? 0 : error_set(err, ENAMETOOLONG, "HOME is too long");
+}

@@ -18,15 +18,48 @@ int keeper_init(struct keeper *keeper, struct loop *loop, struct profile *profil
 {
 	keeper->loop = loop;
 	keeper->profile = profile;
-	if (refresh_init(&keeper->refresh, profile) < 0 ||
+	if (refresh_init(&keeper->refresh, profile, keeper->is_lasting) < 0 ||
 	    takeover_init(&keeper->takeover, profile) < 0)
 		return error_set(err, ENOMEM, "out of memory");
+	return 0;
+}
+
+/* A look-up under way is about a peer of the old one. */
+static void cancel_look_up(struct keeper *keeper)
+{
+	if (keeper->refresh.look_up.fd >= 0)
+		loop_remove(keeper->loop, keeper->refresh.look_up.fd);
+	resolve_cancel(&keeper->refresh.look_up);
+}
+
+int keeper_set_profile(struct keeper *keeper, struct profile *profile, struct error *err)
+{
+	struct takeover before = keeper->takeover;
+	struct takeover takeover;
+	struct refresh refresh;
+
+	if (refresh_init(&refresh, profile, keeper->is_lasting) < 0)
+		return error_set(err, ENOMEM, "out of memory");
+	if (takeover_init(&takeover, profile) < 0) {
+		refresh_done(&refresh);
+		return error_set(err, ENOMEM, "out of memory");
+	}
+	cancel_look_up(keeper);
+	refresh_done(&keeper->refresh);
+	takeover_inherit(&takeover, &before);
+	takeover_done(&before);
+	keeper->takeover = takeover;
+	keeper->refresh = refresh;
+	keeper->profile = profile;
+	keeper->has_warned = false;
 	return 0;
 }
 
 void keeper_done(struct keeper *keeper)
 {
 	keeper_close(keeper);
+	if (keeper->loop)
+		cancel_look_up(keeper);
 	refresh_done(&keeper->refresh);
 	takeover_done(&keeper->takeover);
 	if (keeper->network >= 0) {
@@ -60,6 +93,18 @@ int keeper_open(struct keeper *keeper, struct error *err)
 	if (r == 0 && tunnel_pidfd(keeper->tunnel) >= 0)
 		r = loop_add(keeper->loop, tunnel_pidfd(keeper->tunnel), EPOLLIN, on_death, keeper);
 	return r < 0 ? error_errno(err, -r, "cannot watch the tunnel") : 0;
+}
+
+int keeper_configure(struct keeper *keeper, struct error *err)
+{
+	struct tunnel_config config = {
+		.profile = keeper->profile,
+		.tun_fd = -1,
+		.starts_handshake = true,
+	};
+
+	keeper->fill_config(keeper->context, &config);
+	return tunnel_set_config(keeper->tunnel, &config, err);
 }
 
 void keeper_close(struct keeper *keeper)
@@ -129,24 +174,42 @@ void keeper_watch_network(struct keeper *keeper)
 		log_debug("changes of routes are not seen");
 }
 
-/* ---- what the tunnel tells ---- */
+/* ---- names ---- */
 
 static int on_look_up(void *context, int fd, uint32_t events)
 {
 	struct keeper *keeper = context;
+	size_t i = keeper->refresh.looked_up;
 
 	(void)events;
 	loop_remove(keeper->loop, fd);
-	if (keeper->tunnel) {
-		size_t i = keeper->refresh.looked_up;
-
-		refresh_finish(&keeper->refresh, keeper->tunnel);
-		takeover_set_endpoint(&keeper->takeover, i, &keeper->profile->peer[i].endpoint);
-	} else {
+	if (!keeper->tunnel) {
 		resolve_cancel(&keeper->refresh.look_up);
+		return 0;
 	}
-	return 0;
+	refresh_finish(&keeper->refresh, clock_now(), keeper->tunnel);
+	takeover_set_endpoint(&keeper->takeover, i, &keeper->profile->peer[i].endpoint);
+	return keeper->on_endpoint ? keeper->on_endpoint(keeper->context, i) : 0;
 }
+
+static void watch_look_up(struct keeper *keeper, int before)
+{
+	if (keeper->refresh.look_up.fd >= 0 && before < 0)
+		(void)loop_add(keeper->loop, keeper->refresh.look_up.fd, EPOLLIN, on_look_up,
+			       keeper);
+}
+
+static void look_up_due(struct keeper *keeper, struct instant now)
+{
+	int before = keeper->refresh.look_up.fd;
+
+	if (!keeper->tunnel)
+		return;
+	refresh_begin_due(&keeper->refresh, now);
+	watch_look_up(keeper, before);
+}
+
+/* ---- what the tunnel tells ---- */
 
 /* Once: the tunnel works without what needs root. */
 static void warn_of_refusals(struct keeper *keeper, const struct tunnel_stats *stats)
@@ -182,9 +245,7 @@ static int on_event(void *context, int fd, uint32_t events)
 		log_debug("the data plane could not lock %llu bytes of key memory: see ulimit -l",
 			  (unsigned long long)stats.n_unlocked);
 	refresh_consider(&keeper->refresh, clock_now(), &stats);
-	if (keeper->refresh.look_up.fd >= 0 && look_up < 0)
-		(void)loop_add(keeper->loop, keeper->refresh.look_up.fd, EPOLLIN, on_look_up,
-			       keeper);
+	watch_look_up(keeper, look_up);
 	r = keeper->on_stats(keeper->context, &stats);
 	tunnel_stats_done(&stats);
 	return r;
@@ -194,7 +255,9 @@ static int on_event(void *context, int fd, uint32_t events)
 
 struct instant keeper_next_deadline(const struct keeper *keeper)
 {
-	return instant_first(keeper->takeover.due, keeper->forget_at);
+	struct instant next = instant_first(keeper->takeover.due, keeper->forget_at);
+
+	return keeper->tunnel ? instant_first(next, refresh_next(&keeper->refresh)) : next;
 }
 
 void keeper_handle_deadlines(struct keeper *keeper, struct instant now)
@@ -203,4 +266,6 @@ void keeper_handle_deadlines(struct keeper *keeper, struct instant now)
 		reopen(keeper);
 	if (instant_is_due(keeper->forget_at, now))
 		forget_sources(keeper, now);
+	if (instant_is_due(refresh_next(&keeper->refresh), now))
+		look_up_due(keeper, now);
 }

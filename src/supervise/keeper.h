@@ -37,11 +37,14 @@ struct keeper {
 	int network;	       /* what happens to the host's routes; -1: not watched */
 	struct instant forgot; /* which of our addresses to send from */
 	struct instant forget_at;
+	bool is_lasting;    /* names are looked up again by age, too */
 	bool has_handshake; /* there has been one */
 	bool has_warned;    /* of what needs root */
 
 	/* Called with fresh statistics; a negative return ends the loop with it. */
 	int (*on_stats)(void *context, const struct tunnel_stats *stats);
+	/* A peer's name was looked up; NULL: nobody wants to know. */
+	int (*on_endpoint)(void *context, size_t peer);
 	/* What a new tunnel is made from, but for what it inherits. */
 	void (*fill_config)(void *context, struct tunnel_config *config);
 	void *context;
@@ -55,6 +58,12 @@ void keeper_done(struct keeper *keeper); /* accepts one that is zeroed but for n
 /* The first tunnel; its failure is the caller's to judge. */
 int keeper_open(struct keeper *keeper, struct error *err);
 void keeper_close(struct keeper *keeper);
+/* From now on it is about that profile, in the same place; the tunnel there is goes on
+ * with the old one until keeper_configure(), or is closed and opened again.
+ */
+int keeper_set_profile(struct keeper *keeper, struct profile *profile, struct error *err);
+/* The running tunnel becomes what the profile says: sessions of peers that stay go on. */
+int keeper_configure(struct keeper *keeper, struct error *err);
 /* Of the host's network namespace, in which the caller is. */
 void keeper_watch_network(struct keeper *keeper);
 

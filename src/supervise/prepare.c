@@ -43,19 +43,31 @@ int prepare_profile(const char *name, struct prepared *ret, struct error *err)
 	return 0;
 }
 
-union endpoint prepare_choose_endpoint(const struct resolve_answer *answer, uint32_t fwmark)
+/* Where to begin in the list: behind the present one. */
+static uint32_t find_start(const struct resolve_answer *answer, const union endpoint *present)
+{
+	for (uint32_t i = 0; i < answer->n_endpoints; i++)
+		if (endpoint_equal(&answer->endpoint[i], present))
+			return i + 1;
+	return 0;
+}
+
+union endpoint prepare_choose_endpoint(const struct resolve_answer *answer,
+				       const union endpoint *present, uint32_t fwmark)
 {
 	AUTO(nlsock) struct nlsock *nl = NULL;
+	uint32_t start = find_start(answer, present);
 
 	if (nlsock_open(&nl, NULL) < 0)
-		return answer->endpoint[0];
+		return answer->endpoint[start % answer->n_endpoints];
 	for (uint32_t i = 0; i < answer->n_endpoints; i++) {
+		const union endpoint *tried = &answer->endpoint[(start + i) % answer->n_endpoints];
 		struct route_path path;
 
-		if (route_get(nl, &answer->endpoint[i], fwmark, &path, NULL) == 0)
-			return answer->endpoint[i];
+		if (route_get(nl, tried, fwmark, &path, NULL) == 0)
+			return *tried;
 	}
-	return answer->endpoint[0];
+	return answer->endpoint[start % answer->n_endpoints];
 }
 
 static int resolve_peers(struct profile *profile, uint64_t timeout_ns, struct error *err)
@@ -71,7 +83,7 @@ static int resolve_peers(struct profile *profile, uint64_t timeout_ns, struct er
 				 err);
 		if (r < 0)
 			return r;
-		peer->endpoint = prepare_choose_endpoint(&answer, profile->fwmark);
+		peer->endpoint = prepare_choose_endpoint(&answer, &peer->endpoint, profile->fwmark);
 	}
 	return 0;
 }
@@ -105,6 +117,19 @@ int prepare_network(struct prepared *prepared, uint64_t timeout_ns, struct error
 		return r;
 	environment = observe(prepared->profile);
 	return plan_run(prepared->profile, &environment, &prepared->plan, err);
+}
+
+int prepare_plan(struct prepared *prepared, enum profile_backend backend, struct error *err)
+{
+	struct plan_environment environment = observe(prepared->profile);
+	struct plan plan;
+	int r = plan_named(prepared->profile, &environment, backend, &plan, err);
+
+	if (r < 0)
+		return r;
+	plan_done(&prepared->plan);
+	prepared->plan = plan;
+	return 0;
 }
 
 void prepare_done(struct prepared *prepared)

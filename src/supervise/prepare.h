@@ -25,12 +25,19 @@ int prepare_profile(const char *name, struct prepared *ret, struct error *err);
 /* Looks up endpoint names (at most `timeout_ns` each) and plans the network. */
 int prepare_network(struct prepared *prepared, uint64_t timeout_ns, struct error *err);
 
+/* Plans a lasting network with what is known of the endpoints now; a plan there is is
+ * replaced on success only.
+ */
+int prepare_plan(struct prepared *prepared, enum profile_backend backend, struct error *err);
+
 void prepare_done(struct prepared *prepared); /* accepts a zeroed one */
 
 /* The endpoint for a peer out of an answer: the first that this machine has a
- * route to, else the first.  Used again when an endpoint stops answering.
+ * route to, else the first.  Where `present` is among them, those behind it come
+ * first: it has stopped answering.
  */
 struct resolve_answer;
-union endpoint prepare_choose_endpoint(const struct resolve_answer *answer, uint32_t fwmark);
+union endpoint prepare_choose_endpoint(const struct resolve_answer *answer,
+				       const union endpoint *present, uint32_t fwmark);
 
 #endif

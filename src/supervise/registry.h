@@ -4,25 +4,25 @@
  *
  * A running adit holds a lock on DIR/KEY.lock (which names its process) and
  * listens on DIR/KEY.sock, where `adit run --join` asks for its namespaces.
- * KEY is the public key in hexadecimal.  DIR is $XDG_RUNTIME_DIR/adit,
- * /run/adit for root, or /tmp/adit-UID, and belongs to the user alone.
+ * KEY is the public key in hexadecimal, DIR the user's own (folder.h).
  *
  * Limits: adits of other users, and other WireGuard programs, are not seen.
  */
 #ifndef ADIT_SUPERVISE_REGISTRY_H
 #define ADIT_SUPERVISE_REGISTRY_H
 
+#include "supervise/folder.h"
+
 #include <stdint.h>
 #include <sys/types.h>
-#include <sys/un.h>
 
 struct error;
 
 struct registry {
 	int lock;   /* -1: none */
 	int listen; /* SOCK_SEQPACKET; -1: none */
-	char lock_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char lock_path[FOLDER_PATH_LEN];
+	char socket_path[FOLDER_PATH_LEN];
 };
 
 /* Claims the key.  -EBUSY when a running adit has it: *ret_holder is its process. */
@@ -31,7 +31,7 @@ int registry_claim(const uint8_t public_key[32], struct registry *ret, pid_t *re
 /* Gives the key back; accepts one that was never claimed. */
 void registry_release(struct registry *registry);
 
-/* Takes a connection of the same user's; -1 with errno: none, or another user's. */
+/* As folder_accept(). */
 int registry_accept(const struct registry *registry);
 
 /* Connects to the adit that holds the key. -ENOENT: none does. */

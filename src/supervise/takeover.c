@@ -28,6 +28,16 @@ void takeover_done(struct takeover *takeover)
 	takeover->endpoint = NULL;
 }
 
+void takeover_inherit(struct takeover *takeover, const struct takeover *from)
+{
+	union endpoint *endpoint = takeover->endpoint;
+	size_t n_endpoints = takeover->n_endpoints;
+
+	*takeover = *from;
+	takeover->endpoint = endpoint;
+	takeover->n_endpoints = n_endpoints;
+}
+
 /* ---- when ---- */
 
 void takeover_note_start(struct takeover *takeover, struct instant now)

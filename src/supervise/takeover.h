@@ -46,6 +46,9 @@ struct takeover {
 int takeover_init(struct takeover *takeover, const struct profile *profile); /* -ENOMEM */
 void takeover_done(struct takeover *takeover);
 
+/* All but the endpoints: the configuration has changed. */
+void takeover_inherit(struct takeover *takeover, const struct takeover *from);
+
 void takeover_note_death(struct takeover *takeover, struct instant now);
 void takeover_note_start(struct takeover *takeover, struct instant now);
 /* This process was stopped until now. */

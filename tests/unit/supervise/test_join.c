@@ -2,6 +2,7 @@
 #include "cmocka_all.h"
 
 #include "supervise/join.h"
+#include "supervise/own_folder.h"
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -116,21 +117,12 @@ static void test_serving_without_a_caller_is_harmless(void **state)
 
 int main(void)
 {
-	char folder[] = "/tmp/adit-test-XXXXXX";
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_holders_namespaces_arrive_in_order),
 		cmocka_unit_test(test_nobody_to_join_is_said),
 		cmocka_unit_test(test_a_holder_without_namespaces_lets_nobody_in),
 		cmocka_unit_test(test_serving_without_a_caller_is_harmless),
 	};
-	int failed;
-	char remove[64];
 
-	if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
-		return 1;
-	if (!mkdtemp(folder) || setenv("XDG_RUNTIME_DIR", folder, 1) < 0)
-		return 1;
-	failed = cmocka_run_group_tests_name("supervise/join", tests, NULL, NULL);
-	(void)snprintf(remove, sizeof(remove), "rm -r %s", folder);
-	return system(remove) != 0 || failed;
+	return run_in_own_folder("supervise/join", tests);
 }

@@ -40,8 +40,10 @@ void resolve_cancel(struct resolve *resolve)
 	*resolve = (struct resolve){.fd = -1};
 }
 
-union endpoint prepare_choose_endpoint(const struct resolve_answer *answer, uint32_t fwmark)
+union endpoint prepare_choose_endpoint(const struct resolve_answer *answer,
+				       const union endpoint *present, uint32_t fwmark)
 {
+	(void)present;
 	(void)fwmark;
 	return answer->endpoint[0];
 }
@@ -81,7 +83,7 @@ static int set_up(void **state)
 	fixture->profile.n_peers = 1;
 	fixture->stats.peer = &fixture->peer_stats;
 	fixture->stats.n_peers = 1;
-	assert_int_equal(refresh_init(&fixture->refresh, &fixture->profile), 0);
+	assert_int_equal(refresh_init(&fixture->refresh, &fixture->profile, false), 0);
 	*state = fixture;
 	return 0;
 }
@@ -139,7 +141,7 @@ static void test_a_new_address_goes_to_the_data_plane(void **state)
 	next_answer = (struct resolve_answer){.n_endpoints = 1};
 	assert_true(endpoint_parse("192.0.2.9:51820", 15, &next_answer.endpoint[0]));
 	consider(fixture, 2, 5);
-	refresh_finish(&fixture->refresh, NULL);
+	refresh_finish(&fixture->refresh, fixture->now, NULL);
 	assert_int_equal(n_set, 1);
 	assert_true(endpoint_equal(&set_to, &next_answer.endpoint[0]));
 	assert_true(endpoint_equal(&fixture->peer.endpoint, &set_to));
@@ -152,10 +154,10 @@ static void test_the_same_address_and_no_answer_change_nothing(void **state)
 	next_answer = (struct resolve_answer){.n_endpoints = 1};
 	next_answer.endpoint[0] = fixture->peer.endpoint;
 	consider(fixture, 2, 5);
-	refresh_finish(&fixture->refresh, NULL);
+	refresh_finish(&fixture->refresh, fixture->now, NULL);
 	next_answer = (struct resolve_answer){.gai_code = -2};
 	consider(fixture, 3, 5);
-	refresh_finish(&fixture->refresh, NULL);
+	refresh_finish(&fixture->refresh, fixture->now, NULL);
 	assert_int_equal(n_look_ups, 2);
 	assert_int_equal(n_set, 0);
 }
@@ -166,7 +168,7 @@ static void test_a_name_is_not_asked_for_more_often_than_every_five_seconds(void
 
 	next_answer = (struct resolve_answer){.gai_code = -2};
 	consider(fixture, 2, 5);
-	refresh_finish(&fixture->refresh, NULL);
+	refresh_finish(&fixture->refresh, fixture->now, NULL);
 	consider(fixture, 3, 4);
 	assert_int_equal(n_look_ups, 1);
 	consider(fixture, 3, 1);

@@ -1,6 +1,7 @@
 /* Mirrors src/supervise/registry.c */
 #include "cmocka_all.h"
 
+#include "supervise/own_folder.h"
 #include "supervise/registry.h"
 
 #include "base/error.h"
@@ -100,7 +101,6 @@ static void test_a_folder_that_others_can_enter_is_refused(void **state)
 
 int main(void)
 {
-	char folder[] = "/tmp/adit-test-XXXXXX";
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_second_claim_is_told_who_holds_the_key),
 		cmocka_unit_test(test_a_released_key_can_be_claimed_again),
@@ -108,15 +108,6 @@ int main(void)
 		cmocka_unit_test(test_the_same_user_can_connect_to_the_holder),
 		cmocka_unit_test(test_a_folder_that_others_can_enter_is_refused),
 	};
-	int failed;
-	char remove[64];
 
-	/* as an ordinary user would run it: root's own folder is not for tests */
-	if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
-		return 1;
-	if (!mkdtemp(folder) || setenv("XDG_RUNTIME_DIR", folder, 1) < 0)
-		return 1;
-	failed = cmocka_run_group_tests_name("supervise/registry", tests, NULL, NULL);
-	(void)snprintf(remove, sizeof(remove), "rm -r %s", folder);
-	return system(remove) != 0 || failed;
+	return run_in_own_folder("supervise/registry", tests);
 }

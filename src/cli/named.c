@@ -1,0 +1,256 @@
+/* The subcommands that speak to the supervisor of a lasting namespace. */
+#include "cli/command.h"
+#include "cli/words.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "report/status.h"
+#include "supervise/control.h"
+#include "supervise/down.h"
+#include "supervise/place.h"
+#include "supervise/start.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ANSWER_NS (5 * NS_PER_S)
+#define RELOAD_NS (60 * NS_PER_S)
+
+/* What the options of all of them say; each table names those it has. */
+struct named_line {
+	bool is_all;
+	bool is_json;
+	bool tells_exit_code;
+	uint64_t timeout_ns;
+	json_t *list; /* `list`: what has been answered; owned */
+};
+
+/* One of them: its options, its words, what it does. */
+struct named {
+	const char *name;
+	const char *help;
+	const struct option_spec *options;
+	words_each each;
+	uint64_t timeout_ns;
+};
+
+static const struct option_spec all_table[] = {
+	{"all", OPTION_FLAG, offsetof(struct named_line, is_all), NULL, "all that are there"},
+	{NULL, OPTION_FLAG, 0, NULL, NULL},
+};
+
+static const struct option_spec wait_table[] = {
+	{"all", OPTION_FLAG, offsetof(struct named_line, is_all), NULL, "all that are there"},
+	{"timeout", OPTION_SECONDS, offsetof(struct named_line, timeout_ns), "SECONDS",
+	 "give up then (default: never)"},
+	{NULL, OPTION_FLAG, 0, NULL, NULL},
+};
+
+static const struct option_spec status_table[] = {
+	{"json", OPTION_FLAG, offsetof(struct named_line, is_json), NULL, "facts for programs"},
+	{"exit-code", OPTION_FLAG, offsetof(struct named_line, tells_exit_code), NULL,
+	 "print nothing: 0 the tunnel is up, 1 it is not"},
+	{NULL, OPTION_FLAG, 0, NULL, NULL},
+};
+
+static const struct option_spec list_table[] = {
+	{"json", OPTION_FLAG, offsetof(struct named_line, is_json), NULL, "facts for programs"},
+	{NULL, OPTION_FLAG, 0, NULL, NULL},
+};
+
+/* ---- what each does ---- */
+
+static int take_down(void *context, const struct place *place, struct error *err)
+{
+	struct down_result result;
+	int r = down(place, &result, err);
+
+	(void)context;
+	if (r < 0)
+		return r;
+	if (!result.was_there)
+		log_info("'%s' is not up", place->name);
+	for (size_t i = 0; i < result.n_guests && i < DOWN_GUESTS_MAX; i++)
+		log_warn("'%s' (process %d) is still inside '%s', and stays sealed",
+			 result.guest[i].name, result.guest[i].pid, place->name);
+	if (result.n_guests > DOWN_GUESTS_MAX)
+		log_warn("%zu more are still inside '%s'", result.n_guests - DOWN_GUESTS_MAX,
+			 place->name);
+	return 0;
+}
+
+static int ask(const struct place *place, enum control_request request, uint64_t timeout_ns,
+	       struct error *err)
+{
+	json_t *answer = NULL;
+	int r = control_ask(place, request, timeout_ns, &answer, err);
+
+	json_decref(answer);
+	return r;
+}
+
+static int reload(void *context, const struct place *place, struct error *err)
+{
+	(void)context;
+	return ask(place, CONTROL_RELOAD, RELOAD_NS, err);
+}
+
+static int await(void *context, const struct place *place, struct error *err)
+{
+	const struct named_line *line = context;
+	int r = ask(place, CONTROL_WAIT, line->timeout_ns, err);
+
+	if (r == -ETIMEDOUT)
+		(void)error_set(err, ETIMEDOUT, "'%s' has no handshake yet", place->name);
+	return r;
+}
+
+static int restart(void *context, const struct place *place, struct error *err)
+{
+	int r = down_supervisor(place, err);
+
+	(void)context;
+	return r < 0 ? r : start_supervisor(place, err);
+}
+
+static int print_json(const json_t *facts)
+{
+	if (json_dumpf(facts, stdout, JSON_INDENT(2)) < 0 || putchar('\n') == EOF)
+		return -EIO;
+	return 0;
+}
+
+static int status(void *context, const struct place *place, struct error *err)
+{
+	const struct named_line *line = context;
+	json_t *answer = NULL;
+	int r = control_ask(place, CONTROL_STATUS, ANSWER_NS, &answer, err);
+
+	if (r < 0)
+		return r;
+	if (line->tells_exit_code)
+		r = strcmp(json_string_value(json_object_get(answer, "state")), "up") == 0 ? 0 : -1;
+	else if (line->is_json)
+		r = print_json(answer);
+	else
+		status_print(answer, (int64_t)(clock_wall().ns / NS_PER_S), stdout);
+	json_decref(answer);
+	return r;
+}
+
+/* One that does not answer is there all the same. */
+static int list_one(void *context, const struct place *place, struct error *err)
+{
+	struct named_line *line = context;
+	json_t *answer = NULL;
+
+	(void)err;
+	if (control_ask(place, CONTROL_STATUS, ANSWER_NS, &answer, NULL) < 0)
+		answer = json_pack("{s:s, s:s, s:s}", "name", place->name, "state", "sealed",
+				   "line", "sealed, no supervisor");
+	return json_array_append_new(line->list, answer) < 0 ? -ENOMEM : 0;
+}
+
+static const struct named commands[] = {
+	{"down",
+	 "Ends the tunnel and takes the namespace away. What still runs inside stays there,\n"
+	 "sealed, until it ends.",
+	 all_table, take_down, 0},
+	{"reload",
+	 "Reads NAME.conf anew and makes it true under what runs inside. When anything is\n"
+	 "wrong, nothing changes.",
+	 all_table, reload, 0},
+	{"restart",
+	 "Ends the supervisor and starts it again; the namespace stays, sealed meanwhile,\n"
+	 "with all that runs inside.",
+	 all_table, restart, 0},
+	{"wait", "Waits until there has been a handshake.", wait_table, await, 0},
+	{"status", "What there is to know of a namespace.", status_table, status, 0},
+	{"list", "The namespaces there are.", list_table, list_one, 0},
+};
+
+/* ---- the command line ---- */
+
+static const struct named *current;
+
+static void print_help(void)
+{
+	bool is_list = current->each == list_one;
+
+	(void)printf("usage: adit %s [OPTIONS]%s\n\n%s\n\n", current->name,
+		     is_list ? "" : " NAME...", current->help);
+	options_print(current->options);
+	(void)printf("\nStatus: 0 done, 1 failed, 2 wrong usage.\n");
+}
+
+static int print_list(const struct named_line *line)
+{
+	size_t i;
+	json_t *item;
+
+	if (line->is_json)
+		return print_json(line->list) < 0 ? EXIT_FAILED : EXIT_DONE;
+	status_print_row(NULL, stdout);
+	json_array_foreach(line->list, i, item) status_print_row(item, stdout);
+	return EXIT_DONE;
+}
+
+static int list_all(struct named_line *line, struct error *err)
+{
+	const char *const *names;
+	int n = words_all_present(&names, err);
+	int r;
+
+	if (n < 0)
+		return EXIT_FAILED;
+	line->list = json_array();
+	r = words_for_each(names, n, list_one, line);
+	if (r == EXIT_DONE)
+		r = print_list(line);
+	json_decref(line->list);
+	return r;
+}
+
+static int fail(const struct error *err, int code)
+{
+	log_error(err);
+	return code;
+}
+
+int command_named(int argc, char **argv)
+{
+	struct named_line line = {0};
+	struct words words = {.target = &line, .print_help = print_help};
+	struct error err = {0};
+	const char *name = argv[0];
+	static char prefix[32]; /* the log borrows it */
+	int r;
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			current = &commands[i];
+	(void)snprintf(prefix, sizeof(prefix), "adit %s: ", name);
+	log_set_prefix(prefix);
+	words.options = current->options;
+	r = words_parse(&words, argc, argv, &err);
+	if (r > 0)
+		return EXIT_DONE;
+	if (r < 0)
+		return fail(&err, EXIT_USAGE);
+	if (current->each == list_one) {
+		if (words.n_names == 0)
+			r = list_all(&line, &err);
+		return words.n_names == 0 ? r : EXIT_USAGE;
+	}
+	if (line.is_all && (words.n_names = words_all_present(&words.name, &err)) < 0)
+		return fail(&err, EXIT_FAILED);
+	if (words.n_names == 0 && !line.is_all) {
+		(void)error_set(&err, EINVAL, "which one? usage: adit %s NAME...", name);
+		return fail(&err, EXIT_USAGE);
+	}
+	return words_for_each(words.name, words.n_names, current->each, &line);
+}

@@ -1,0 +1,144 @@
+#include "cli/command.h"
+#include "cli/words.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "supervise/down.h"
+#include "supervise/place.h"
+#include "supervise/seal.h"
+#include "supervise/start.h"
+#include "supervise/supervisor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct up_line {
+	bool is_all;
+	bool is_foreground;
+	bool is_verbose;
+};
+
+static const struct option_spec up_table[] = {
+	{"all", OPTION_FLAG, offsetof(struct up_line, is_all), NULL,
+	 "every NAME.conf in /etc/adit (of a user: in ~/.config/adit)"},
+	{"foreground", OPTION_FLAG, offsetof(struct up_line, is_foreground), NULL,
+	 "stay, as a service: one NAME, and adit ends when it is told to"},
+	{"verbose", OPTION_FLAG, offsetof(struct up_line, is_verbose), NULL,
+	 "say more of what is done"},
+	{NULL, OPTION_FLAG, 0, NULL, NULL},
+};
+
+static void print_help(void)
+{
+	(void)printf(
+		"usage: adit up [OPTIONS] NAME...\n\n"
+		"Makes the namespace of /etc/adit/NAME.conf: sealed at once, and with a tunnel as\n"
+		"soon as the server answers (adit wait). It lasts until adit down.\n\n");
+	options_print(up_table);
+	(void)printf("\nStatus: 0 it is up, 1 it is not, and what was there is as it was, 2 wrong "
+		     "usage.\n");
+}
+
+static int up(void *context, const struct place *place, struct error *err)
+{
+	pid_t holder = place_holder(place);
+
+	(void)context;
+	if (holder > 0) {
+		log_info("'%s' is up already (process %d)", place->name, holder);
+		return 0;
+	}
+	return start_supervisor(place, err);
+}
+
+static int stay(const char *name)
+{
+	struct supervisor_options options = {.name = name, .ready_fd = -1};
+	struct error err = {0};
+
+	if (supervisor_run(&options, &err) == 0)
+		return EXIT_DONE;
+	if (err.code != 0)
+		log_error(&err);
+	return EXIT_FAILED;
+}
+
+int command_up(int argc, char **argv)
+{
+	struct up_line line = {0};
+	struct words words = {.options = up_table, .target = &line, .print_help = print_help};
+	struct error err = {0};
+	int r;
+
+	log_set_prefix("adit up: ");
+	r = words_parse(&words, argc, argv, &err);
+	if (r > 0)
+		return EXIT_DONE;
+	if (r == 0 && line.is_all)
+		words.n_names = words_all_configured(&words.name, &err);
+	if (r == 0 && words.n_names == 0)
+		r = error_set(&err, EINVAL, "which configuration? usage: adit up NAME...");
+	if (r == 0 && line.is_foreground && words.n_names != 1)
+		r = error_set(&err, EINVAL, "--foreground takes one NAME");
+	if (r < 0 || words.n_names < 0) {
+		log_error(&err);
+		return r < 0 ? EXIT_USAGE : EXIT_FAILED;
+	}
+	if (line.is_verbose)
+		log_set_level(LOG_LEVEL_DEBUG);
+	if (line.is_foreground)
+		return stay(words.name[0]);
+	return words_for_each(words.name, words.n_names, up, NULL);
+}
+
+/* ---- seal: the part that needs no file ---- */
+
+struct seal_line {
+	bool is_undo;
+};
+
+static const struct option_spec seal_table[] = {
+	{"undo", OPTION_FLAG, offsetof(struct seal_line, is_undo), NULL,
+	 "take it away; what still runs inside stays sealed"},
+	{NULL, OPTION_FLAG, 0, NULL, NULL},
+};
+
+static void print_seal_help(void)
+{
+	(void)printf(
+		"usage: adit seal [--undo] NAME...\n\n"
+		"Makes the namespace NAME with nothing in it but lo and a firewall that drops\n"
+		"everything, and pins it at /run/netns/NAME: what adit-netns@NAME.service "
+		"does.\n\n");
+	options_print(seal_table);
+}
+
+static int seal(void *context, const struct place *place, struct error *err)
+{
+	const struct seal_line *line = context;
+	struct down_result result;
+
+	return line->is_undo ? down(place, &result, err) : seal_make(place, NULL, err);
+}
+
+int command_seal(int argc, char **argv)
+{
+	struct seal_line line = {0};
+	struct words words = {
+		.options = seal_table, .target = &line, .print_help = print_seal_help};
+	struct error err = {0};
+	int r;
+
+	log_set_prefix("adit seal: ");
+	r = words_parse(&words, argc, argv, &err);
+	if (r > 0)
+		return EXIT_DONE;
+	if (r == 0 && words.n_names == 0)
+		r = error_set(&err, EINVAL, "which name? usage: adit seal NAME...");
+	if (r < 0) {
+		log_error(&err);
+		return EXIT_USAGE;
+	}
+	return words_for_each(words.name, words.n_names, seal, &line);
+}

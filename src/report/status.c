@@ -1,0 +1,108 @@
+#include "report/status.h"
+
+#include <string.h>
+
+enum { LABEL_WIDTH = 18 };
+
+static const char *text(const json_t *object, const char *key)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	return value ? value : "";
+}
+
+static json_int_t number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static void line(FILE *out, const char *label, const char *value)
+{
+	if (value[0])
+		(void)fprintf(out, "%*s  %s\n", LABEL_WIDTH, label, value);
+}
+
+static void list_line(FILE *out, const char *label, const json_t *list)
+{
+	if (json_array_size(list) == 0)
+		return;
+	(void)fprintf(out, "%*s  ", LABEL_WIDTH, label);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *item = json_string_value(json_array_get(list, i));
+
+		(void)fprintf(out, "%s%s", i > 0 ? ", " : "", item ? item : "?");
+	}
+	(void)fprintf(out, "\n");
+}
+
+/* "3.2 MiB", as wg(8) writes it. */
+static void bytes_text(json_int_t bytes, char *ret, size_t size)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+		value /= 1024;
+		unit++;
+	}
+	(void)snprintf(ret, size, unit == 0 ? "%.0f %s" : "%.2f %s", value, units[unit]);
+}
+
+static void ago_text(json_int_t then_s, int64_t now_s, char *ret, size_t size)
+{
+	if (then_s == 0)
+		(void)snprintf(ret, size, "never");
+	else
+		(void)snprintf(ret, size, "%lld s ago",
+			       (long long)(now_s > then_s ? now_s - then_s : 0));
+}
+
+static void print_peer(const json_t *peer, int64_t now_s, FILE *out)
+{
+	char when[32];
+	char rx[32];
+	char tx[32];
+	char moved[80];
+
+	ago_text(number(peer, "latest_handshake"), now_s, when, sizeof(when));
+	bytes_text(number(peer, "rx_bytes"), rx, sizeof(rx));
+	bytes_text(number(peer, "tx_bytes"), tx, sizeof(tx));
+	(void)snprintf(moved, sizeof(moved), "%s received, %s sent", rx, tx);
+	(void)fprintf(out, "\n");
+	line(out, "peer", text(peer, "public_key"));
+	line(out, "endpoint", text(peer, "endpoint"));
+	line(out, "endpoint's name", text(peer, "endpoint_name"));
+	line(out, "latest handshake", when);
+	line(out, "transfer", moved);
+}
+
+void status_print(const json_t *status, int64_t now_s, FILE *out)
+{
+	const json_t *peers = json_object_get(status, "peers");
+	char number_text[24];
+
+	(void)fprintf(out, "%s: %s\n", text(status, "name"), text(status, "line"));
+	line(out, "namespace", text(status, "namespace"));
+	line(out, "device", text(status, "device"));
+	line(out, "backend", text(status, "backend"));
+	list_line(out, "addresses", json_object_get(status, "addresses"));
+	list_line(out, "DNS", json_object_get(status, "dns"));
+	(void)snprintf(number_text, sizeof(number_text), "%lld", (long long)number(status, "mtu"));
+	line(out, "MTU", number_text);
+	(void)snprintf(number_text, sizeof(number_text), "%lld",
+		       (long long)number(status, "listen_port"));
+	line(out, "listening port", number_text);
+	line(out, "public key", text(status, "public_key"));
+	for (size_t i = 0; i < json_array_size(peers); i++)
+		print_peer(json_array_get(peers, i), now_s, out);
+}
+
+void status_print_row(const json_t *status, FILE *out)
+{
+	if (!status)
+		(void)fprintf(out, "%-20s %-10s %s\n", "NAME", "STATE", "TUNNEL");
+	else
+		(void)fprintf(out, "%-20s %-10s %s\n", text(status, "name"), text(status, "state"),
+			      text(status, "line"));
+}

@@ -1,0 +1,49 @@
+/* The state of a supervisor, for the files that are parts of it: supervisor.c
+ * (from start to end) and reload.c (another configuration).
+ */
+#ifndef ADIT_SUPERVISE_LIFE_H
+#define ADIT_SUPERVISE_LIFE_H
+
+#include "supervise/clients.h"
+#include "supervise/inside.h"
+#include "supervise/keeper.h"
+#include "supervise/notify.h"
+#include "supervise/place.h"
+#include "supervise/prepare.h"
+#include "supervise/registry.h"
+
+#include <stdbool.h>
+
+struct loop;
+struct tunnel_backend;
+
+struct life {
+	struct place place;
+	int lock;   /* -1: none */
+	int listen; /* -1: none */
+	struct inside inside;
+	struct prepared prepared;
+	const struct tunnel_backend *backend;
+	bool has_made_seal; /* this life did, and undoes it when it cannot begin */
+	struct registry registry;
+	struct loop *loop;
+	struct keeper keeper;
+	struct clients clients;
+	struct notify notify;
+	int signals;	     /* signalfd */
+	int tun;	     /* -1: none */
+	struct instant tick; /* systemd is told again, and its watchdog fed */
+	bool is_ended;
+	struct error *err;
+};
+
+/* Reads the file anew and makes it true.  On failure all is as it was. */
+int life_reload(struct life *life, struct error *err);
+
+/* Which one it is, for a plan. */
+enum profile_backend life_backend(const struct tunnel_backend *backend);
+
+/* The network inside, as life->prepared says. */
+int life_converge(struct life *life, struct error *err);
+
+#endif

@@ -1,0 +1,71 @@
+#include "supervise/names.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "config/profile.h"
+#include "confine/options.h"
+#include "confine/resolver.h"
+#include "supervise/place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+enum { NAMES_MAX = 16384 };
+
+static int write_file(const char *path, const struct text *text, struct error *err)
+{
+	AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	int r;
+
+	if (text->is_truncated)
+		return error_set(err, ENOSPC, "the text of '%s' is too long", path);
+	if (fd < 0)
+		return error_errno(err, errno, "cannot write '%s'", path);
+	r = fd_write_all(fd, text->at, text->len);
+	/* readable inside, whoever reads, also where our umask is strict */
+	if (r == 0 && (ftruncate(fd, (off_t)text->len) < 0 || fchmod(fd, 0644) < 0))
+		r = -errno;
+	return r < 0 ? error_errno(err, -r, "cannot write '%s'", path) : 0;
+}
+
+static int write_resolv_conf(const struct place *place, const struct profile *profile,
+			     struct error *err)
+{
+	const char *search[PROFILE_SEARCH_MAX];
+	struct confine_options options = {
+		.dns = profile->dns,
+		.n_dns = profile->n_dns,
+		.search = search,
+		.n_search = profile->n_search,
+	};
+	char buffer[NAMES_MAX];
+	struct text text;
+
+	for (size_t i = 0; i < profile->n_search; i++)
+		search[i] = profile->search[i];
+	text_init(&text, buffer, sizeof(buffer));
+	resolver_write_resolv_conf(&options, &text);
+	return write_file(place->resolv_conf, &text, err);
+}
+
+static int write_nsswitch(const struct place *place, struct error *err)
+{
+	char host[NAMES_MAX];
+	char buffer[NAMES_MAX];
+	struct text text;
+	int r = fd_read_file("/etc/nsswitch.conf", host, sizeof(host));
+
+	text_init(&text, buffer, sizeof(buffer));
+	resolver_write_nsswitch(r < 0 ? NULL : host, &text);
+	return write_file(place->nsswitch, &text, err);
+}
+
+int names_write(const struct place *place, const struct profile *profile, struct error *err)
+{
+	int r = write_resolv_conf(place, profile, err);
+
+	return r == 0 ? write_nsswitch(place, err) : r;
+}

@@ -1,0 +1,16 @@
+/* The files by which what runs inside looks names up: resolv.conf and
+ * nsswitch.conf of the place, for units and containers to bind over theirs.
+ */
+#ifndef ADIT_SUPERVISE_NAMES_H
+#define ADIT_SUPERVISE_NAMES_H
+
+struct error;
+struct place;
+struct profile;
+
+/* Writes both, in place where they are there already: a bind mount of the file
+ * shows the change.
+ */
+int names_write(const struct place *place, const struct profile *profile, struct error *err);
+
+#endif

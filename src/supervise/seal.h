@@ -1,0 +1,48 @@
+/* A lasting namespace before it has a tunnel: made, sealed, and held open.
+ *
+ * How it works.  A child is made in a user and a network namespace of their own
+ * (the first owns the second, so no capability inside reaches the host).  It
+ * loads the firewall that drops everything, writes the settings and makes the
+ * unreachable routes; only then does the namespace get a name.  Root's is
+ * pinned at /run/netns/NAME, and the child ends; a user may mount nothing, so
+ * there the child stays and is what holds the namespace (the holder).
+ *
+ * The file DIR/netns/NAME/seal says which namespace it is, by the numbers of
+ * nsfs, and is written before the pin: whatever else stands at /run/netns/NAME
+ * is somebody else's and never touched.
+ */
+#ifndef ADIT_SUPERVISE_SEAL_H
+#define ADIT_SUPERVISE_SEAL_H
+
+#include "supervise/inside.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct error;
+struct place;
+
+/* Makes it, unless it is there: *ret_was_there (may be NULL).  -EEXIST: there is
+ * another one of that name, which is not adit's.
+ */
+int seal_make(const struct place *place, bool *ret_was_there, struct error *err);
+
+/* Both descriptors are the caller's.  -ENOENT: not made, or gone. */
+int seal_open(const struct place *place, struct inside *ret, struct error *err);
+void seal_close(struct inside *inside); /* accepts descriptors of -1 */
+
+/* A process inside. */
+struct seal_guest {
+	pid_t pid;
+	char name[16]; /* comm */
+};
+/* Who is inside, at most `max` of them told; how many there are in all. */
+size_t seal_guests(const struct inside *inside, struct seal_guest *ret, size_t max);
+
+/* Takes name and holder away.  The kernel removes the namespace when the last
+ * process inside has ended; until then it stays sealed.  Succeeds where there is
+ * none.
+ */
+int seal_remove(const struct place *place, struct error *err);
+
+#endif

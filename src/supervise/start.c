@@ -1,0 +1,66 @@
+#include "supervise/start.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "supervise/place.h"
+#include "supervise/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void leave_terminal(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)setsid();
+	if (chdir("/") < 0)
+		return;
+	if (null >= 0) {
+		(void)dup2(null, STDIN_FILENO);
+		(void)close(null);
+	}
+}
+
+__attribute__((noreturn)) static void supervise_and_exit(const struct place *place, int ready_fd)
+{
+	struct supervisor_options options = {
+		.name = place->name,
+		.ready_fd = ready_fd,
+		.log = place->log,
+	};
+	struct error err = {0};
+
+	leave_terminal();
+	if (supervisor_run(&options, &err) == 0)
+		_exit(0);
+	if (err.code != 0)
+		log_error(&err);
+	_exit(1);
+}
+
+int start_supervisor(const struct place *place, struct error *err)
+{
+	int ends[2];
+	char byte;
+	pid_t pid;
+	int r;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_errno(err, errno, "cannot make a pipe");
+	pid = fork();
+	if (pid == 0) {
+		(void)close(ends[0]);
+		supervise_and_exit(place, ends[1]);
+	}
+	(void)close(ends[1]);
+	r = pid < 0 ? error_errno(err, errno, "cannot fork") : fd_read_exact(ends[0], &byte, 1);
+	(void)close(ends[0]);
+	if (pid < 0 || r == 0)
+		return r;
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return -ECHILD;
+}

@@ -1,0 +1,408 @@
+#include "supervise/supervisor.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "supervise/converge.h"
+#include "supervise/life.h"
+#include "supervise/names.h"
+#include "supervise/seal.h"
+#include "supervise/snapshot.h"
+#include "tunnel/tunnel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+
+#define STATUS_NS (15 * NS_PER_S) /* "handshake 12 s ago" grows old */
+
+static const char store_tun[] = "tun";
+
+/* ---- what there is to tell ---- */
+
+static void fill_snapshot(const struct life *life, const struct tunnel_stats *stats,
+			  struct snapshot *ret)
+{
+	const struct tunnel *tunnel = life->keeper.tunnel;
+
+	*ret = (struct snapshot){
+		.place = &life->place,
+		.profile = life->prepared.profile,
+		.plan = &life->prepared.plan,
+		.stats = stats,
+		.state = life->keeper.has_handshake ? "up" : "connecting",
+		.backend = life->backend->name,
+		.data_plane = tunnel ? tunnel_pid(tunnel) : -1,
+	};
+}
+
+static void tell_systemd(struct life *life, const struct tunnel_stats *stats)
+{
+	struct snapshot snapshot;
+	char line[128];
+
+	fill_snapshot(life, stats, &snapshot);
+	snapshot_line(&snapshot, line, sizeof(line));
+	notify_send(&life->notify, "STATUS=%s", line);
+}
+
+/* ---- the tunnel ---- */
+
+static void fill_config(void *context, struct tunnel_config *config)
+{
+	const struct life *life = context;
+
+	config->backend = life->backend;
+	config->device = life->prepared.profile->device;
+	config->netns_fd = life->inside.netns;
+	config->userns_fd = life->inside.userns;
+	config->tun_fd = life->tun;
+	config->mtu = life->prepared.plan.mtu;
+}
+
+static int on_stats(void *context, const struct tunnel_stats *stats)
+{
+	struct life *life = context;
+
+	tell_systemd(life, stats);
+	return clients_retry(&life->clients);
+}
+
+/* The way there may have another MTU. */
+static int on_endpoint(void *context, size_t peer)
+{
+	struct life *life = context;
+	struct error err;
+
+	(void)peer;
+	if (prepare_plan(&life->prepared, life_backend(life->backend), &err) < 0 ||
+	    life_converge(life, &err) < 0)
+		log_error(&err);
+	return 0;
+}
+
+/* ---- requests ---- */
+
+static int answer_status(struct life *life, int fd)
+{
+	struct tunnel_stats stats = {0};
+	struct snapshot snapshot;
+	json_t *answer;
+	bool has_stats =
+		life->keeper.tunnel && tunnel_read_stats(life->keeper.tunnel, &stats, NULL) == 0;
+
+	fill_snapshot(life, has_stats ? &stats : NULL, &snapshot);
+	answer = snapshot_json(&snapshot);
+	control_answer(fd, answer);
+	json_decref(answer);
+	tunnel_stats_done(&stats);
+	return 0;
+}
+
+static void answer_done(int fd)
+{
+	json_t *answer = json_object();
+
+	control_answer(fd, answer);
+	json_decref(answer);
+}
+
+static int answer_reload(struct life *life, int fd)
+{
+	struct error err = {0};
+
+	notify_send(&life->notify, "STATUS=reloading");
+	if (life_reload(life, &err) < 0) {
+		log_error(&err);
+		control_answer_error(fd, &err);
+	} else {
+		log_info("reloaded");
+		answer_done(fd);
+	}
+	tell_systemd(life, NULL);
+	return 0;
+}
+
+static int serve(void *context, enum control_request request, int fd, int *ret_waits)
+{
+	struct life *life = context;
+
+	switch (request) {
+	case CONTROL_STATUS:
+		return answer_status(life, fd);
+	case CONTROL_WAIT:
+		*ret_waits = !life->keeper.has_handshake;
+		return *ret_waits ? 0 : answer_status(life, fd);
+	case CONTROL_RELOAD:
+		return answer_reload(life, fd);
+	case CONTROL_STOP:
+		life->is_ended = true;
+		answer_done(fd);
+		return 0;
+	case CONTROL_REQUESTS:
+		break;
+	}
+	return 0;
+}
+
+/* ---- signals and time ---- */
+
+static int on_signal(void *context, int fd, uint32_t events)
+{
+	struct life *life = context;
+	struct signalfd_siginfo info;
+	struct error err = {0};
+
+	(void)events;
+	if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return 0;
+	if (info.ssi_signo == SIGCONT)
+		takeover_note_continued(&life->keeper.takeover, clock_now());
+	else if (info.ssi_signo != SIGHUP)
+		life->is_ended = true;
+	else if (life_reload(life, &err) < 0)
+		log_error(&err);
+	return 0;
+}
+
+static int open_signals(struct life *life)
+{
+	static const int wanted[] = {SIGINT, SIGTERM, SIGHUP, SIGCONT};
+	sigset_t mine;
+
+	sigemptyset(&mine);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		(void)sigaddset(&mine, wanted[i]);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGCHLD, SIG_DFL);
+	if (sigprocmask(SIG_BLOCK, &mine, NULL) < 0)
+		return error_errno(life->err, errno, "cannot block signals");
+	life->signals = signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (life->signals < 0)
+		return error_errno(life->err, errno, "cannot read signals");
+	return loop_add(life->loop, life->signals, EPOLLIN, on_signal, life);
+}
+
+/* Half the time that systemd's watchdog gives. */
+static uint64_t tick_ns(const struct life *life)
+{
+	uint64_t watchdog_ns = life->notify.watchdog_ns / 2;
+
+	return watchdog_ns != 0 && watchdog_ns < STATUS_NS ? watchdog_ns : STATUS_NS;
+}
+
+static void tick(struct life *life, struct instant now)
+{
+	struct tunnel_stats stats = {0};
+	bool has_stats =
+		life->keeper.tunnel && tunnel_read_stats(life->keeper.tunnel, &stats, NULL) == 0;
+
+	tell_systemd(life, has_stats ? &stats : NULL);
+	tunnel_stats_done(&stats);
+	notify_send(&life->notify, "WATCHDOG=1");
+	life->tick = instant_add(now, tick_ns(life));
+}
+
+static int turn_until_ended(struct life *life)
+{
+	while (!life->is_ended) {
+		struct instant next =
+			instant_first(life->tick, keeper_next_deadline(&life->keeper));
+		int r = loop_turn(life->loop, next);
+		struct instant now = clock_now();
+
+		if (r < 0)
+			return r;
+		keeper_handle_deadlines(&life->keeper, now);
+		if (instant_is_due(life->tick, now))
+			tick(life, now);
+	}
+	return 0;
+}
+
+/* ---- the beginning ---- */
+
+enum profile_backend life_backend(const struct tunnel_backend *backend)
+{
+	return backend == &tunnel_backend_kernel ? BACKEND_KERNEL : BACKEND_USERSPACE;
+}
+
+int life_converge(struct life *life, struct error *err)
+{
+	struct converge wanted = {
+		.place = &life->place,
+		.inside = &life->inside,
+		.plan = &life->prepared.plan,
+		.tun = life->tun,
+	};
+	int tun;
+	int r = converge(&wanted, &tun, err);
+
+	if (r < 0 || tun < 0)
+		return r;
+	if (life->tun >= 0)
+		(void)close(life->tun);
+	life->tun = tun;
+	notify_store(&life->notify, store_tun, tun);
+	return 0;
+}
+
+static int claim(struct life *life)
+{
+	pid_t holder = 0;
+	int r = place_make(&life->place, life->err);
+
+	if (r < 0)
+		return r;
+	life->lock = place_lock(&life->place, &holder, life->err);
+	if (life->lock < 0)
+		return life->lock;
+	r = registry_claim(life->prepared.profile->public_key, &life->registry, &holder, life->err);
+	if (r == -EBUSY)
+		error_hint(life->err, "two clients with one key stall each other");
+	if (r < 0)
+		return r;
+	life->listen = folder_listen(life->place.control, life->err);
+	return life->listen < 0 ? life->listen : 0;
+}
+
+static int make_namespace(struct life *life)
+{
+	bool was_there = true;
+	int r = seal_make(&life->place, &was_there, life->err);
+
+	life->has_made_seal = r == 0 && !was_there;
+	if (r == 0)
+		r = seal_open(&life->place, &life->inside, life->err);
+	if (r == 0)
+		r = names_write(&life->place, life->prepared.profile, life->err);
+	return r;
+}
+
+static int connect_tunnel(struct life *life)
+{
+	int r = tunnel_choose(life->prepared.profile, &life->backend, life->err);
+
+	if (r == 0)
+		r = prepare_plan(&life->prepared, life_backend(life->backend), life->err);
+	if (r == 0)
+		r = life_converge(life, life->err);
+	if (r == 0)
+		r = keeper_init(&life->keeper, life->loop, life->prepared.profile, life->err);
+	if (r == 0)
+		r = keeper_open(&life->keeper, life->err);
+	if (r == 0)
+		keeper_watch_network(&life->keeper);
+	return r;
+}
+
+/* Whoever started us sees what is said until then. */
+static void turn_to_log(const char *path)
+{
+	int log =
+		open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (log < 0)
+		return;
+	(void)dup2(log, STDOUT_FILENO);
+	(void)dup2(log, STDERR_FILENO);
+	(void)close(log);
+}
+
+static void say_ready(struct life *life, const struct supervisor_options *options)
+{
+	notify_send(&life->notify, "READY=1");
+	tell_systemd(life, NULL);
+	if (life->notify.socket >= 0)
+		life->tick = instant_add(clock_now(), tick_ns(life));
+	if (options->log)
+		turn_to_log(options->log);
+	if (options->ready_fd >= 0) {
+		(void)fd_write_all(options->ready_fd, "", 1);
+		(void)close(options->ready_fd);
+	}
+}
+
+static int live(struct life *life, const struct supervisor_options *options)
+{
+	int r = place_find(options->name, &life->place, life->err);
+
+	if (r == 0)
+		r = prepare_profile(options->name, &life->prepared, life->err);
+	if (r == 0 && !(life->loop = loop_new()))
+		r = error_set(life->err, ENOMEM, "out of memory");
+	if (r == 0)
+		r = claim(life);
+	if (r == 0)
+		r = open_signals(life);
+	if (r == 0)
+		r = make_namespace(life);
+	if (r == 0)
+		r = connect_tunnel(life);
+	if (r == 0)
+		r = clients_open(&life->clients, life->loop, life->listen);
+	if (r < 0)
+		return r;
+	life->has_made_seal = false; /* from here on it outlives us */
+	say_ready(life, options);
+	return turn_until_ended(life);
+}
+
+/* The namespace stays; what drops its packets needs no process. */
+static void life_done(struct life *life)
+{
+	notify_send(&life->notify, "STOPPING=1");
+	clients_close(&life->clients);
+	keeper_done(&life->keeper);
+	if (life->listen >= 0) {
+		(void)unlink(life->place.control);
+		(void)close(life->listen);
+	}
+	registry_release(&life->registry);
+	if (life->signals >= 0)
+		(void)close(life->signals);
+	if (life->tun >= 0)
+		(void)close(life->tun);
+	seal_close(&life->inside);
+	prepare_done(&life->prepared);
+	loop_free(life->loop);
+	notify_close(&life->notify);
+	if (life->lock >= 0) {
+		(void)unlink(life->place.lock);
+		(void)close(life->lock);
+	}
+}
+
+int supervisor_run(const struct supervisor_options *options, struct error *err)
+{
+	struct life life = {
+		.lock = -1,
+		.listen = -1,
+		.inside = {.netns = -1, .userns = -1},
+		.registry = {.lock = -1, .listen = -1},
+		.keeper = {.refresh = {.look_up = {.fd = -1}},
+			   .network = -1,
+			   .is_lasting = true,
+			   .on_stats = on_stats,
+			   .on_endpoint = on_endpoint,
+			   .fill_config = fill_config},
+		.clients = {.serve = serve},
+		.signals = -1,
+		.tun = notify_take(store_tun),
+		.err = err,
+	};
+	int r;
+
+	life.keeper.context = &life;
+	life.clients.context = &life;
+	notify_open(&life.notify);
+	r = live(&life, options);
+	life_done(&life);
+	if (r < 0 && life.has_made_seal)
+		(void)seal_remove(&life.place, NULL);
+	return r;
+}

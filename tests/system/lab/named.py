@@ -1,0 +1,129 @@
+"""Lasting namespaces: `adit up` and the others, on the host of the small internet.
+
+    with named.place(net, "media", conf) as media:      # /etc/adit/media.conf
+        media.up()
+        media.wait()
+        media.inside("curl", "-s", url)
+
+/etc and /run are the sandbox's own, so files and pins are the real ones.
+"""
+
+import json
+import os
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab import adit
+
+CONFIGURATIONS = Path("/etc/adit")
+PINS = Path("/run/netns")
+STATE = Path("/run/adit/netns")
+
+
+class Place:
+    def __init__(self, net, name):
+        self.net = net
+        self.name = name
+        self.pin = PINS / name
+        self.folder = STATE / name
+
+    @property
+    def file(self):
+        return CONFIGURATIONS / f"{self.name}.conf"
+
+    def write(self, text):
+        CONFIGURATIONS.mkdir(exist_ok=True)
+        self.file.write_text(text)
+        self.file.chmod(0o600)
+
+    # ---- the subcommands
+
+    def call(self, *words, check=True, **options):
+        """adit WORDS on the host, as root; (status, output, errors)."""
+        done = self.net.host.run(adit.binary(), *words, check=False, **options)
+        if check:
+            assert done.returncode == 0, (words, done.stdout, done.stderr)
+        return done.returncode, done.stdout, done.stderr
+
+    def up(self, **options):
+        return self.call("up", self.name, **options)
+
+    def down(self, **options):
+        return self.call("down", self.name, **options)
+
+    def reload(self, **options):
+        return self.call("reload", self.name, **options)
+
+    def restart(self, **options):
+        return self.call("restart", self.name, **options)
+
+    def wait(self, seconds=10, **options):
+        return self.call("wait", "--timeout", str(seconds), self.name, **options)
+
+    def status(self):
+        return json.loads(self.call("status", self.name, "--json")[1])
+
+    # ---- what is there
+
+    def supervisor(self):
+        """Its process; None: there is none."""
+        try:
+            return int((self.folder / "lock").read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def command(self, *words):
+        """What runs WORDS in the namespace as a service would be: with its resolv.conf."""
+        bind = 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"'
+        return ["nsenter", f"--net={self.pin}", "--", "unshare", "--mount", "sh", "-c", bind, "-",
+                str(self.folder / "resolv.conf"), *map(str, words)]
+
+    def inside(self, *words, check=True, **options):
+        done = subprocess.run(self.command(*words), capture_output=True, text=True, check=False,
+                              timeout=60, **options)
+        if check:
+            assert done.returncode == 0, (words, done.stdout, done.stderr)
+        return done
+
+    def start_inside(self, *words, **options):
+        return subprocess.Popen(self.command(*words), text=True, **options)
+
+    def is_pinned(self):
+        return self.pin.exists() and self.pin.stat().st_dev != PINS.stat().st_dev
+
+    def links(self):
+        out = subprocess.run(["nsenter", f"--net={self.pin}", "ip", "-j", "link"], check=True,
+                             capture_output=True, text=True).stdout
+        return {link["ifname"] for link in json.loads(out)}
+
+    def log(self):
+        try:
+            return (self.folder / "log").read_text()
+        except FileNotFoundError:
+            return ""
+
+
+def wait_until(condition, seconds=10):
+    end = time.monotonic() + seconds
+    while not (result := condition()):
+        if time.monotonic() > end:
+            return None
+        time.sleep(0.01)
+    return result
+
+
+@contextmanager
+def place(net, name, text):
+    one = Place(net, name)
+    one.write(text)
+    try:
+        yield one
+    finally:
+        one.call("down", name, check=False)
+        one.file.unlink(missing_ok=True)
+        if one.pin.exists():
+            subprocess.run(["umount", "-l", one.pin], check=False, capture_output=True)
+            one.pin.unlink(missing_ok=True)
+        assert not os.path.exists(one.folder) or not one.supervisor()
