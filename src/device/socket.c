@@ -40,6 +40,24 @@ static int watch(struct socket_file *file, struct error *err)
 	return 0;
 }
 
+static int explain_file(const char *path, struct error *err)
+{
+	(void)error_set(err, EADDRINUSE, "'%s' is in the way: it is not a socket", path);
+	error_hint(err, "remove it, or choose another name for the interface");
+	return -EADDRINUSE;
+}
+
+static int explain_listen(int code, const char *path, struct error *err)
+{
+	(void)error_errno(err, code, "cannot listen on '%s'", path);
+	if (code == EACCES || code == EPERM)
+		error_hint(err, "that folder must be writable: by root it is; in namespaces of a "
+				"user's own put a tmpfs on /run");
+	else if (code == ENOTDIR)
+		error_hint(err, "what is in the folder's place is none: remove it");
+	return -code;
+}
+
 /* 0: nobody listens, and the socket is gone now. */
 static int clear_place(const struct socket_file *file, struct error *err)
 {
@@ -50,7 +68,7 @@ static int clear_place(const struct socket_file *file, struct error *err)
 	if (fd < 0)
 		return error_errno(err, errno, "cannot open a socket");
 	if (lstat(file->path, &info) == 0 && !S_ISSOCK(info.st_mode))
-		return error_set(err, EADDRINUSE, "'%s' is not a socket", file->path);
+		return explain_file(file->path, err);
 	/* EAGAIN: somebody listens, and has more to do than it can */
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 || errno == EAGAIN)
 		return error_set(err, EADDRINUSE,
@@ -98,7 +116,7 @@ static int bind_and_listen(struct socket_file *file, struct error *err)
 	if (r == 0 && listen(file->fd, BACKLOG) < 0)
 		r = -errno;
 	if (r < 0)
-		return error_errno(err, -r, "cannot listen on '%s'", file->path);
+		return explain_listen(-r, file->path, err);
 	return watch(file, err);
 }
 

@@ -54,19 +54,47 @@ int tun_attach(int fd, const char *name, struct error *err)
 
 static_assert((int)TUN_NAME_LEN == IFNAMSIZ, "linux/if.h");
 
+/* As the kernel takes them; a %d is a number of its own choice. */
+static bool is_any_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && len < IFNAMSIZ && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+	       strcspn(name, "/: \t\n\v\f\r") == len;
+}
+
+static int explain_attach(int code, const char *name, struct error *err)
+{
+	if (if_nametoindex(name) != 0) {
+		(void)error_set(err, code, "cannot create link '%s': there is one%s", name,
+				code == EBUSY ? ", and a program runs it" : " of another kind");
+		if (code == EBUSY)
+			error_hint(err, "ip link delete %s ends it", name);
+		else
+			error_hint(err, "choose another name");
+		return -code;
+	}
+	(void)error_errno(err, code, "cannot create link '%s'", name);
+	if (code == EPERM)
+		error_hint(err, "that needs root, or CAP_NET_ADMIN over this network namespace");
+	else if (code == EINVAL)
+		error_hint(err, "the kernel has another use for that name: choose another");
+	return -code;
+}
+
 /* syscalls: ioctl(TUNSETIFF) */
 int tun_attach_any(int fd, const char *name, char ret[TUN_NAME_LEN], struct error *err)
 {
 	struct ifreq request = {.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR)};
-	size_t len = strlen(name);
 
-	if (len == 0 || len >= sizeof(request.ifr_name) || strchr(name, '/'))
+	if (!is_any_name(name))
 		return error_set(err, EINVAL,
-				 "'%s' is not the name of a link: 1 to 15 characters, no '/'",
+				 "'%s' is not the name of a link: 1 to 15 characters, none of "
+				 "them '/', ':' or a space, and not '.' or '..'",
 				 name);
-	memcpy(request.ifr_name, name, len + 1);
+	(void)strcpy(request.ifr_name, name);
 	if (ioctl(fd, TUNSETIFF, &request) < 0)
-		return error_errno(err, errno, "cannot create link '%s'", name);
+		return explain_attach(errno, name, err);
 	memcpy(ret, request.ifr_name, TUN_NAME_LEN);
 	return 0;
 }

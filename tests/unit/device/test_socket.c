@@ -114,6 +114,7 @@ static void test_another_kind_of_file_in_its_place_stays(void **state)
 	(void)close(open(path, O_CREAT | O_WRONLY, 0600));
 	assert_int_equal(make(&file), -EADDRINUSE);
 	assert_non_null(strstr(err.what, "not a socket"));
+	assert_non_null(strstr(err.hint, "remove it"));
 	assert_int_equal(access(path, F_OK), 0);
 }
 

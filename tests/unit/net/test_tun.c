@@ -164,7 +164,7 @@ static void test_a_device_that_waits_for_its_program_is_taken(void **state)
 
 static void test_a_name_that_is_no_links_is_refused(void **state)
 {
-	static const char *const names[] = {"", "a/b", "sixteen-letters-", "..", "a b"};
+	static const char *const names[] = {"", "a/b", "sixteen-letters-", ".", "..", "a b", "a:b"};
 	char name[TUN_NAME_LEN];
 
 	(void)state;
@@ -173,8 +173,26 @@ static void test_a_name_that_is_no_links_is_refused(void **state)
 		struct error err = {0};
 
 		assert_int_equal(attach_any(names[i], name, &err), -EINVAL);
-		assert_true(err.what[0] != '\0');
+		assert_non_null(strstr(err.what, "not the name of a link"));
 	}
+}
+
+static void test_a_link_that_is_there_is_named_with_what_to_do(void **state)
+{
+	char name[TUN_NAME_LEN];
+	struct error err = {0};
+	int fd;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	assert_int_equal(attach_any("lo", name, &err), -EINVAL);
+	assert_string_equal(err.what, "cannot create link 'lo': there is one of another kind");
+	fd = attach_any("wg7", name, NULL);
+	assert_int_equal(attach_any("wg7", name, &err), -EBUSY);
+	assert_string_equal(err.what,
+			    "cannot create link 'wg7': there is one, and a program runs it");
+	assert_non_null(strstr(err.hint, "ip link delete wg7"));
+	(void)close(fd);
 }
 
 static void test_the_device_of_a_descriptor_is_known_until_it_is_gone(void **state)
@@ -208,6 +226,8 @@ int main(void)
 		cmocka_unit_test_setup(test_a_device_that_waits_for_its_program_is_taken,
 				       namespace_setup),
 		cmocka_unit_test_setup(test_a_name_that_is_no_links_is_refused, namespace_setup),
+		cmocka_unit_test_setup(test_a_link_that_is_there_is_named_with_what_to_do,
+				       namespace_setup),
 		cmocka_unit_test_setup(test_the_device_of_a_descriptor_is_known_until_it_is_gone,
 				       namespace_setup),
 		cmocka_unit_test_setup(test_a_missing_node_is_told_with_what_to_do,
