@@ -1,9 +1,12 @@
 #include "apply/observe.h"
 
+#include "net/nftables.h"
 #include "net/route.h"
 #include "net/sysctl.h"
+#include "plan/ruleset.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Whether the kernel speaks it (boot parameter ipv6.disable).  That the host's own
@@ -42,4 +45,39 @@ int observe_settings(struct step *steps, size_t n_steps, struct error *err)
 			return r;
 	}
 	return 0;
+}
+
+struct counting {
+	struct observed_counter *counter;
+	int n_counters;
+};
+
+static int keep_counter(void *context, const struct nftables_counter *counter)
+{
+	struct counting *counting = context;
+
+	for (int i = 0; i < counting->n_counters; i++) {
+		struct observed_counter *known = &counting->counter[i];
+
+		if (strcmp(known->name, counter->name) != 0)
+			continue;
+		known->packets = counter->packets;
+		known->bytes = counter->bytes;
+	}
+	return 0;
+}
+
+int observe_counters(struct nlsock *nftables, struct observed_counter ret[OBSERVE_COUNTERS_MAX],
+		     struct error *err)
+{
+	struct counting counting = {.counter = ret};
+	int r;
+
+	for (int i = 0; i < OBSERVE_COUNTERS_MAX && ruleset_counters[i].name; i++)
+		ret[counting.n_counters++] = (struct observed_counter){
+			.name = ruleset_counters[i].name,
+			.meaning = ruleset_counters[i].meaning,
+		};
+	r = nftables_counters(nftables, RULESET_TABLE, keep_counter, &counting, err);
+	return r < 0 ? r : counting.n_counters;
 }

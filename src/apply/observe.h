@@ -27,4 +27,20 @@ struct plan_environment observe_environment(struct nlsock *sock, const union end
  */
 int observe_settings(struct step *steps, size_t n_steps, struct error *err);
 
+/* A counter of the confined namespace's table. */
+struct observed_counter {
+	const char *name;    /* static, as in the table */
+	const char *meaning; /* static: a few words for a person */
+	uint64_t packets;
+	uint64_t bytes; /* of IP packets */
+};
+
+enum { OBSERVE_COUNTERS_MAX = 16 };
+
+/* By a handle of nftables_open() in that namespace.  In the order of plan/ruleset.h's
+ * list; a counter that is not there counts 0.  Returns how many.
+ */
+int observe_counters(struct nlsock *nftables, struct observed_counter ret[OBSERVE_COUNTERS_MAX],
+		     struct error *err);
+
 #endif

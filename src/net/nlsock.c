@@ -129,6 +129,11 @@ int nlsock_fd(const struct nlsock *sock)
 	return sock->fd;
 }
 
+uint32_t nlsock_port(const struct nlsock *sock)
+{
+	return sock->port;
+}
+
 struct nlmsghdr *nlsock_begin(struct nlsock *sock, uint16_t type, uint16_t flags, size_t header_len)
 {
 	struct nlmsghdr *header = mnl_nlmsg_put_header(sock->request.bytes);

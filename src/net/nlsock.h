@@ -40,6 +40,8 @@ void nlsock_close(struct nlsock *sock); /* accepts NULL */
 /* Forgets the bytes of the latest request and answer, which held keys. */
 void nlsock_wipe(struct nlsock *sock);
 int nlsock_fd(const struct nlsock *sock);
+/* Ours, as events about what was asked by this handle bear it. */
+uint32_t nlsock_port(const struct nlsock *sock);
 
 /* Begins a request in the handle's own buffer: valid until the next begin.
  * `header_len` bytes after the netlink header are zeroed for the family's.
