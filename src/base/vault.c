@@ -19,8 +19,7 @@ struct cell {
 
 struct vault_block {
 	struct vault *vault;
-	struct vault_block *next;
-	struct vault_block *previous;
+	struct list_node node;
 	size_t size;	  /* bytes of secret memory */
 	size_t cell_size; /* with its head */
 	uint32_t n_cells;
@@ -42,49 +41,17 @@ static struct cell *head_of(void *cell)
 	return (struct cell *)(void *)((uint8_t *)cell - CELL_HEAD);
 }
 
-/* ---- the list of blocks ---- */
-
-static void unlink_block(struct vault *vault, struct vault_block *block)
+static struct vault_block *block_of(struct list_node *node)
 {
-	if (block->previous)
-		block->previous->next = block->next;
-	else
-		vault->first = block->next;
-	if (block->next)
-		block->next->previous = block->previous;
-	else
-		vault->last = block->previous;
-	block->next = NULL;
-	block->previous = NULL;
-}
-
-static void put_first(struct vault *vault, struct vault_block *block)
-{
-	block->next = vault->first;
-	if (vault->first)
-		vault->first->previous = block;
-	else
-		vault->last = block;
-	vault->first = block;
-}
-
-static void put_last(struct vault *vault, struct vault_block *block)
-{
-	block->previous = vault->last;
-	if (vault->last)
-		vault->last->next = block;
-	else
-		vault->first = block;
-	vault->last = block;
+	return LIST_ELEMENT(node, struct vault_block, node);
 }
 
 /* A child's blocks are zeroes: what the parent had is none of its business. */
 static void notice_fork(struct vault *vault)
 {
-	if (!vault->first || vault->first->vault == vault)
+	if (!vault->blocks.first || block_of(vault->blocks.first)->vault == vault)
 		return;
-	vault->first = NULL;
-	vault->last = NULL;
+	vault->blocks = (struct list){.first = NULL};
 	vault->size = 0;
 }
 
@@ -121,23 +88,23 @@ static struct vault_block *add_block(struct vault *vault, size_t cell_size)
 		cell->next_free = i < block->n_cells ? i + 1 : 0;
 	}
 	block->first_free = 1;
-	put_first(vault, block);
+	list_put_first(&vault->blocks, &block->node);
 	vault->size += size + SECRET_HEAD_LEN;
 	return block;
 }
 
 static void remove_block(struct vault *vault, struct vault_block *block)
 {
-	unlink_block(vault, block);
+	list_remove(&vault->blocks, &block->node);
 	vault->size -= block->size + SECRET_HEAD_LEN;
 	secret_free(block);
 }
 
 static struct vault_block *find_block(struct vault *vault, size_t cell_size)
 {
-	struct vault_block *block = vault->first;
+	struct vault_block *block = block_of(vault->blocks.first);
 
-	for (; block && block->first_free != 0; block = block->next)
+	for (; block && block->first_free != 0; block = block_of(block->node.next))
 		if (block->cell_size == cell_size)
 			return block;
 	return add_block(vault, cell_size);
@@ -159,8 +126,8 @@ static void *take(struct vault *vault, size_t cell_size)
 	block->n_taken++;
 	cell->is_taken = true;
 	if (block->first_free == 0) {
-		unlink_block(vault, block);
-		put_last(vault, block);
+		list_remove(&vault->blocks, &block->node);
+		list_put_last(&vault->blocks, &block->node);
 	}
 	return (uint8_t *)cell + CELL_HEAD;
 }
@@ -191,8 +158,8 @@ static void give(struct vault *vault, struct vault_block *block, struct cell *ce
 	if (block->n_taken == 0) {
 		remove_block(vault, block);
 	} else if (was_full) {
-		unlink_block(vault, block);
-		put_first(vault, block);
+		list_remove(&vault->blocks, &block->node);
+		list_put_first(&vault->blocks, &block->node);
 	}
 }
 
@@ -220,7 +187,8 @@ bool vault_owns(struct vault *vault, const void *cell)
 
 	(void)pthread_mutex_lock(&vault->lock);
 	notice_fork(vault);
-	for (struct vault_block *block = vault->first; block && !is_found; block = block->next)
+	for (struct vault_block *block = block_of(vault->blocks.first); block && !is_found;
+	     block = block_of(block->node.next))
 		is_found = at >= block->cells && at < (const uint8_t *)block + block->size;
 	(void)pthread_mutex_unlock(&vault->lock);
 	return is_found;
@@ -234,7 +202,7 @@ size_t vault_size(void *cell)
 void vault_done(struct vault *vault)
 {
 	notice_fork(vault);
-	while (vault->first)
-		remove_block(vault, vault->first);
+	while (vault->blocks.first)
+		remove_block(vault, block_of(vault->blocks.first));
 	(void)pthread_mutex_destroy(&vault->lock);
 }

@@ -15,19 +15,18 @@
 #ifndef ADIT_BASE_VAULT_H
 #define ADIT_BASE_VAULT_H
 
+#include "base/list.h"
+
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 enum { VAULT_BLOCK_MAX = 64 * 1024 /* bytes; a larger cell has a block of its own */ };
 
-struct vault_block;
-
 struct vault {
 	pthread_mutex_t lock;
-	struct vault_block *first; /* those with free cells come first */
-	struct vault_block *last;
-	size_t size; /* bytes of all blocks */
+	struct list blocks; /* those with free cells come first */
+	size_t size;	    /* bytes of all blocks */
 };
 
 #define VAULT_INIT                                                                                 \

@@ -130,6 +130,10 @@ static int open_sockets(struct engine *engine)
 
 /* ---- set and get ---- */
 
+/* The answer has keys. */
+static const struct process_request get_request = {
+	.head = "get=1\n\n", .head_len = 7, .memory = FD_SECRET};
+
 /* What a set changes of the sockets. */
 struct change {
 	struct udp_sockets fresh; /* for another port */
@@ -192,11 +196,9 @@ static const char *head_of(const struct change *change)
 /* The journal stays as it is if memory is short just now. */
 static void shorten_journal(struct engine *engine)
 {
-	const struct process_request request = {
-		.head = "get=1\n\n", .head_len = 7, .memory = FD_SECRET};
 	struct process_reply reply = {0};
 
-	if (!journal_is_stale(&engine->journal) || ask_for(engine, &request, &reply) < 0)
+	if (!journal_is_stale(&engine->journal) || ask_for(engine, &get_request, &reply) < 0)
 		return;
 	if (reply_errno(reply.text, reply.len) == 0)
 		(void)journal_restart(&engine->journal, reply.text, reply.len);
@@ -300,14 +302,12 @@ static void keep_counters(struct engine *engine, const struct process_reply *rep
 
 int engine_get(struct engine *engine, char **ret, size_t *ret_len)
 {
-	const struct process_request request = {
-		.head = "get=1\n\n", .head_len = 7, .memory = FD_SECRET};
 	struct process_reply reply = {0};
 	int r;
 
 	if (!can_hear(engine))
 		return -EAGAIN;
-	r = ask_for(engine, &request, &reply);
+	r = ask_for(engine, &get_request, &reply);
 	if (r == 0)
 		r = reply_errno(reply.text, reply.len);
 	if (r == 0)

@@ -2,6 +2,7 @@
 #ifndef ADIT_WIREGUARD_DEVICE_STATE_H
 #define ADIT_WIREGUARD_DEVICE_STATE_H
 
+#include "base/list.h"
 #include "base/vault.h"
 #include "wireguard/allowedips.h"
 #include "wireguard/cookie.h"
@@ -56,8 +57,7 @@ struct wg_device {
 	struct allowedips allowedips;
 	struct schedule schedule;
 
-	struct wg_peer *first_wanting; /* queue of peers that have something to send */
-	struct wg_peer *last_wanting;
+	struct list wanting; /* queue of peers that have something to send */
 	struct cookie_replies replies;
 	struct receive_cache cache;
 	struct wg_device_stats stats;

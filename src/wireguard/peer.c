@@ -9,35 +9,12 @@
 
 /* ---- what it wants ---- */
 
-static void enqueue(struct wg_device *device, struct wg_peer *peer)
-{
-	peer->next_wanting = NULL;
-	peer->previous_wanting = device->last_wanting;
-	if (device->last_wanting)
-		device->last_wanting->next_wanting = peer;
-	else
-		device->first_wanting = peer;
-	device->last_wanting = peer;
-}
-
-static void dequeue(struct wg_device *device, struct wg_peer *peer)
-{
-	if (peer->previous_wanting)
-		peer->previous_wanting->next_wanting = peer->next_wanting;
-	else
-		device->first_wanting = peer->next_wanting;
-	if (peer->next_wanting)
-		peer->next_wanting->previous_wanting = peer->previous_wanting;
-	else
-		device->last_wanting = peer->previous_wanting;
-}
-
 void peer_want(struct wg_peer *peer, unsigned int wants)
 {
 	if (!peer->device->is_up || wants == 0)
 		return;
 	if (peer->wants == 0)
-		enqueue(peer->device, peer);
+		list_put_last(&peer->device->wanting, &peer->wanting);
 	peer->wants |= wants;
 }
 
@@ -47,7 +24,7 @@ void peer_unwant(struct wg_peer *peer, unsigned int wants)
 		return;
 	peer->wants &= ~wants;
 	if (peer->wants == 0)
-		dequeue(peer->device, peer);
+		list_remove(&peer->device->wanting, &peer->wanting);
 }
 
 void peer_initiate(struct wg_peer *peer, struct instant now)
@@ -339,8 +316,8 @@ void wg_peer_remove(struct wg_device *device, struct wg_peer *peer)
 
 void wg_peer_remove_all(struct wg_device *device)
 {
-	while (device->roster.first)
-		wg_peer_remove(device, peer_of_node(device->roster.first));
+	while (device->roster.n > 0)
+		wg_peer_remove(device, peer_of_node(roster_first(&device->roster)));
 }
 
 void wg_peer_set_preshared_key(struct wg_peer *peer, const uint8_t key[32])
@@ -425,7 +402,7 @@ void wg_peer_read_stats(const struct wg_peer *peer, struct wg_peer_stats *ret)
 
 struct wg_peer *wg_peer_next(const struct wg_device *device, const struct wg_peer *after)
 {
-	return peer_of_node(after ? after->node.next : device->roster.first);
+	return peer_of_node(after ? roster_next(&after->node) : roster_first(&device->roster));
 }
 
 void wg_peer_each_allowed_ip(const struct wg_device *device, const struct wg_peer *peer,

@@ -9,6 +9,7 @@
 #ifndef ADIT_WIREGUARD_PEER_H
 #define ADIT_WIREGUARD_PEER_H
 
+#include "base/list.h"
 #include "wireguard/allowedips.h"
 #include "wireguard/cookie.h"
 #include "wireguard/device.h"
@@ -48,9 +49,8 @@ struct wg_peer {
 	bool is_removed;	 /* nothing but n_keypairs means anything */
 	struct stage stage;
 
-	unsigned int wants;	      /* bits of enum peer_want; not 0: in the queue */
-	struct wg_peer *next_wanting; /* the device's queue */
-	struct wg_peer *previous_wanting;
+	unsigned int wants;	  /* bits of enum peer_want; not 0: in the queue */
+	struct list_node wanting; /* in the device's queue */
 
 	uint64_t rx_bytes; /* UDP payload of authentic messages, as the kernel module counts */
 	uint64_t tx_bytes;
@@ -62,6 +62,11 @@ static inline struct wg_peer *peer_of_node(struct roster_node *node)
 {
 	return node ? (struct wg_peer *)(void *)((char *)node - offsetof(struct wg_peer, node))
 		    : NULL;
+}
+
+static inline struct wg_peer *peer_of_wanting(struct list_node *node)
+{
+	return LIST_ELEMENT(node, struct wg_peer, wanting);
 }
 
 static inline struct wg_peer *peer_of_alarm(struct alarm *alarm)

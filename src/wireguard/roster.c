@@ -35,7 +35,7 @@ static int grow(struct roster *roster)
 	free(roster->buckets);
 	roster->buckets = buckets;
 	roster->n_buckets = n_buckets;
-	for (struct roster_node *node = roster->first; node; node = node->next)
+	for (struct roster_node *node = roster_first(roster); node; node = roster_next(node))
 		put(roster, node);
 	return 0;
 }
@@ -45,13 +45,7 @@ int roster_add(struct roster *roster, struct roster_node *node)
 	if (roster->n == roster->n_buckets && grow(roster) < 0)
 		return -ENOMEM;
 	put(roster, node);
-	node->next = NULL;
-	node->previous = roster->last;
-	if (roster->last)
-		roster->last->next = node;
-	else
-		roster->first = node;
-	roster->last = node;
+	list_put_last(&roster->all, &node->node);
 	roster->n++;
 	return 0;
 }
@@ -63,14 +57,7 @@ void roster_remove(struct roster *roster, struct roster_node *node)
 	while (*link != node)
 		link = &(*link)->chain;
 	*link = node->chain;
-	if (node->previous)
-		node->previous->next = node->next;
-	else
-		roster->first = node->next;
-	if (node->next)
-		node->next->previous = node->previous;
-	else
-		roster->last = node->previous;
+	list_remove(&roster->all, &node->node);
 	roster->n--;
 }
 

@@ -377,7 +377,7 @@ static void take_turns(struct wg_peer *peer)
 
 bool wg_has_output(const struct wg_device *device)
 {
-	return device->first_wanting || device->replies.n > 0;
+	return device->wanting.first || device->replies.n > 0;
 }
 
 bool wg_next_output(struct wg_device *device, struct instant now, struct wg_output *ret)
@@ -386,7 +386,7 @@ bool wg_next_output(struct wg_device *device, struct instant now, struct wg_outp
 
 	if (write_cookie_reply(&device->replies, ret))
 		return true;
-	while ((peer = device->first_wanting)) {
+	while ((peer = peer_of_wanting(device->wanting.first))) {
 		bool is_written = write_wanted(peer, now, ret);
 
 		take_turns(peer);

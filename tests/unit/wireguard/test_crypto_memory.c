@@ -395,8 +395,9 @@ static void learn_cookies(void)
 		if (!device)
 			continue;
 		learn(NEEDLE_COOKIE, device->checker.secret, WG_HASH_LEN);
-		if (device->roster.first)
-			learn(NEEDLE_COOKIE, peer_of_node(device->roster.first)->cookie.cookie,
+		if (device->roster.n > 0)
+			learn(NEEDLE_COOKIE,
+			      peer_of_node(roster_first(&device->roster))->cookie.cookie,
 			      WG_COOKIE_LEN);
 	}
 }

@@ -95,8 +95,8 @@ static void test_a_peer_can_be_removed_while_it_wants_to_send(void **state)
 	wg_peer_remove(device, peers[1]);
 	wg_peer_remove(device, peers[0]);
 	wg_peer_remove(device, peers[2]);
-	assert_null(device->first_wanting);
-	assert_null(device->last_wanting);
+	assert_null(device->wanting.first);
+	assert_null(device->wanting.last);
 	pair_pump(pair, ALICE);
 	assert_int_equal(pair->side[ALICE].n_sent[MESSAGE_INITIATION], 0);
 }

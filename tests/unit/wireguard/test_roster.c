@@ -58,7 +58,7 @@ static void test_nodes_are_walked_in_the_order_of_addition(void **state)
 	struct roster *roster = *state;
 	size_t n = 0;
 
-	for (struct roster_node *node = roster->first; node; node = node->next)
+	for (struct roster_node *node = roster_first(roster); node; node = roster_next(node))
 		assert_ptr_equal(node, &nodes[n++]);
 	assert_int_equal(n, NODES);
 }
@@ -72,11 +72,11 @@ static void test_a_removed_node_is_gone_and_the_others_stay(void **state)
 		roster_remove(roster, &nodes[i]);
 	for (size_t i = 0; i < NODES; i++)
 		assert_ptr_equal(roster_find(roster, nodes[i].key), i % 3 ? &nodes[i] : NULL);
-	for (struct roster_node *node = roster->first; node; node = node->next)
+	for (struct roster_node *node = roster_first(roster); node; node = roster_next(node))
 		n++;
 	assert_int_equal(n, roster->n);
-	assert_ptr_equal(roster->first, &nodes[1]);
-	assert_ptr_equal(roster->last, &nodes[NODES - 2]);
+	assert_ptr_equal(roster_first(roster), &nodes[1]);
+	assert_ptr_equal(roster->all.last, &nodes[NODES - 2].node);
 }
 
 static void test_all_can_be_removed_and_added_again(void **state)
@@ -85,10 +85,10 @@ static void test_all_can_be_removed_and_added_again(void **state)
 
 	for (size_t i = NODES; i-- > 0;)
 		roster_remove(roster, &nodes[i]);
-	assert_null(roster->first);
-	assert_null(roster->last);
+	assert_null(roster_first(roster));
+	assert_null(roster->all.last);
 	assert_int_equal(roster_add(roster, &nodes[5]), 0);
-	assert_ptr_equal(roster->first, &nodes[5]);
+	assert_ptr_equal(roster_first(roster), &nodes[5]);
 	assert_ptr_equal(roster_find(roster, nodes[5].key), &nodes[5]);
 	assert_null(roster_find(roster, nodes[4].key));
 }
@@ -102,7 +102,7 @@ static void test_without_memory_a_node_is_not_added(void **state)
 		skip();
 	shortage_set_calloc(1);
 	assert_int_equal(roster_add(&roster, &nodes[0]), -ENOMEM);
-	assert_null(roster.first);
+	assert_null(roster_first(&roster));
 	assert_null(roster_find(&roster, nodes[0].key));
 	assert_int_equal(roster_add(&roster, &nodes[0]), 0);
 	roster_done(&roster);
