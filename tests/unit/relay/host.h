@@ -38,7 +38,8 @@ static inline void host_add_link(struct host *host, uint32_t index, const char *
 
 static inline void host_add_address(struct host *host, uint32_t index, const char *text)
 {
-	host->address[host->view.n_addresses++] = (struct link_address){index, host_prefix(text)};
+	host->address[host->view.n_addresses++] =
+		(struct link_address){.index = index, .address = host_prefix(text)};
 }
 
 static inline void host_add_route(struct host *host, uint32_t index, const char *to)

@@ -10,7 +10,7 @@
 
 static void add_to_lo(const char *text)
 {
-	const struct link_address address = {1, host_prefix(text)};
+	const struct link_address address = {.index = 1, .address = host_prefix(text)};
 	struct nlsock *sock;
 
 	assert_int_equal(nlsock_open(&sock, NULL), 0);

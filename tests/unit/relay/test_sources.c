@@ -70,7 +70,7 @@ static void test_what_there_is_no_room_for_is_refused(void **state)
 	(void)state;
 	for (int i = 0; i < CONTROL_SOURCES_MAX + 10; i++) {
 		(void)snprintf(text, sizeof(text), "10.%d.%d.1/24", i / 256, i % 256);
-		many[i] = (struct link_address){HOST_LAN, host_prefix(text)};
+		many[i] = (struct link_address){.index = HOST_LAN, .address = host_prefix(text)};
 	}
 	sources_derive(&view, HOST_LAN, &sources);
 	assert_int_equal(sources.n, CONTROL_SOURCES_MAX);
