@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -23,8 +24,10 @@ enum {
 	FD_NETNS,
 	FD_USERNS,
 	FD_FIRST_CLOSED,
-	CONNECTOR_FILES = 1024,
+	CONNECTOR_FILES = 480,
 };
+
+static_assert((int)CONNECTOR_FILES <= (int)LIMITS_FILES_LEAST, "as many as we surely may have");
 
 /* ---- system calls ---- */
 

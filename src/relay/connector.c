@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 enum {
-	ATTEMPTS_MAX = 512, /* more are not connected: EAGAIN */
+	ATTEMPTS_MAX = 384, /* more are not connected: EAGAIN */
 	EVENTS_MAX = 64,
 	ADDRESSES_MAX = 2,
 	PATROL_MS = 1000,
