@@ -184,6 +184,15 @@ static pid_t find_child(const char *name)
 	return found;
 }
 
+/* It takes its name after fork(2). */
+static void wait_for_child(const char *name)
+{
+	for (int tries = 0; find_child(name) == 0; tries++) {
+		assert_true(tries < 5000);
+		(void)usleep(1000);
+	}
+}
+
 #define RELAY_OR_SKIP()                                                                            \
 	NAMESPACE_OR_SKIP();                                                                       \
 	skip_if_emulated("seccomp(2)")
@@ -374,7 +383,8 @@ static void test_its_end_ends_both_processes(void **state)
 	struct bench *bench = *state;
 
 	RELAY_OR_SKIP();
-	assert_true(find_child("adit-pump") > 0 && find_child("adit-connector") > 0);
+	wait_for_child("adit-pump");
+	wait_for_child("adit-connector");
 	relay_close(bench->relay);
 	bench->relay = NULL;
 	assert_int_equal(find_child("adit-pump"), 0);

@@ -1,0 +1,264 @@
+#!/usr/bin/python3
+"""A relay beside systemd-socket-proxyd, which does the same for units with
+JoinsNamespaceOf=: one listens outside, the other is started inside with the
+socket.  In turns within one run; ratios of medians.
+
+    python3 bench/relay.py [--rounds N] [--seconds N] [--connections N] [--json]     as root
+
+Throughput by iperf3, one flow and eight, each direction; connection set-up is the
+time from connect(2) to the first byte of the service's answer, one after the
+other and 32 at a time.
+"""
+
+import argparse
+import json
+import os
+import select
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "tests/system"))
+
+from lab import netns, relay, sandbox  # noqa: E402
+
+PROXYD = "/lib/systemd/systemd-socket-proxyd"
+HOST, LAN = "10.9.0.1", "10.9.0.2"
+FLOWS = {"1 flow": [], "1 flow, back": ["-R"], "8 flows": ["-P", "8"],
+         "8 flows, back": ["-P", "8", "-R"]}
+SERVICES = {"iperf3": 5201, "echo": 80}
+AT_ONCE = 32
+
+
+class Place:
+    """A LAN client, a host, and a namespace with services; `host` and `inside` have no link."""
+
+    def __init__(self):
+        self.lan, self.host, self.inside = netns.create(["lan", "host", "inside"])
+        for space in (self.lan, self.host, self.inside):
+            space.ip("link set lo up\n")
+        netns.batch("ip", "-batch", "-",
+                    input="link add lan0 netns host type veth peer name eth0 netns lan\n")
+        self.host.ip(f"address add {HOST}/24 dev lan0\nlink set lan0 up\n")
+        self.lan.ip(f"address add {LAN}/24 dev eth0\nlink set eth0 up\n")
+        self.services = [self.inside.popen("iperf3", "-s", stdout=subprocess.DEVNULL),
+                         self._echo()]
+        time.sleep(0.5)
+
+    def _echo(self):
+        listener = self.inside.call(socket.create_server, ("127.0.0.1", SERVICES["echo"]))
+        listener.listen(4096)
+        pid = os.fork()
+        if pid == 0:
+            serve(listener)
+        listener.close()
+        return pid
+
+    def close(self):
+        self.services[0].kill()
+        self.services[0].wait()
+        os.kill(self.services[1], signal.SIGKILL)
+        os.waitpid(self.services[1], 0)
+
+
+def serve(listener):
+    """Answers one byte for each connection's first, in one thread."""
+    poll = select.epoll()
+    poll.register(listener, select.EPOLLIN)
+    conns = {}
+    while True:
+        for fd, _ in poll.poll():
+            if fd == listener.fileno():
+                conn = listener.accept()[0]
+                conns[conn.fileno()] = conn
+                poll.register(conn, select.EPOLLIN)
+            else:
+                conn = conns.pop(fd)
+                data = conn.recv(64)
+                if data:
+                    conns[fd] = conn
+                    conn.send(data)
+                else:
+                    conn.close()
+
+
+class Relay:
+    name = "adit"
+
+    def __init__(self, place):
+        forwards = [f"lan0/tcp:{10000 + port}->{port}" for port in SERVICES.values()]
+        self.process = place.host.popen(relay.program(), place.inside.path, "--ids", "65534", "--",
+                                        *forwards, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.process.stdout.readline().startswith(b"ready")
+
+    def port(self, service):
+        return 10000 + SERVICES[service]
+
+    def pids(self):
+        main = self.process.pid
+        return [int(pid) for pid in
+                Path(f"/proc/{main}/task/{main}/children").read_text().split()]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Proxyd:
+    name = "systemd-socket-proxyd"
+
+    def __init__(self, place):
+        self.processes = [
+            place.host.popen("systemd-socket-activate", "-l", f"{HOST}:{20000 + port}",
+                             "nsenter", f"--net={place.inside.path}", PROXYD,
+                             "--connections-max=4096", f"127.0.0.1:{port}",
+                             stderr=subprocess.DEVNULL)
+            for port in SERVICES.values()]
+        time.sleep(0.5)
+
+    def port(self, service):
+        return 20000 + SERVICES[service]
+
+    def pids(self):
+        return [process.pid for process in self.processes]
+
+    def close(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+def throughput(place, port, seconds, options):
+    """Gbit/s.  A loaded machine makes iperf3 lose its own control connection now and then."""
+    for _ in range(3):
+        done = place.lan.run("iperf3", "-c", HOST, "-p", str(port), "-t", str(seconds), "-J",
+                             *options, timeout=seconds + 30, check=False)
+        end = json.loads(done.stdout).get("end", {})
+        if "sum_received" in end:
+            return end["sum_received"]["bits_per_second"] / 1e9
+    raise RuntimeError(done.stdout)
+
+
+def set_up_one(place, port, n):
+    """Microseconds of each."""
+    times = []
+    for _ in range(n):
+        sock = place.lan.sockets.pop()
+        began = time.perf_counter()
+        sock.connect((HOST, port))
+        sock.send(b"x")
+        sock.recv(1)
+        times.append((time.perf_counter() - began) * 1e6)
+        sock.close()
+    return times
+
+
+def set_up_many(place, port, n):
+    """AT_ONCE at a time."""
+    times = []
+    for _ in range(n // AT_ONCE):
+        poll = select.epoll()
+        began, socks = {}, {}
+        for _ in range(AT_ONCE):
+            sock = place.lan.sockets.pop()
+            sock.setblocking(False)
+            socks[sock.fileno()] = sock
+            began[sock.fileno()] = time.perf_counter()
+            sock.connect_ex((HOST, port))
+            poll.register(sock, select.EPOLLOUT)
+        while socks:
+            for fd, events in poll.poll():
+                if events & select.EPOLLIN:
+                    times.append((time.perf_counter() - began[fd]) * 1e6)
+                    poll.unregister(fd)
+                    socks.pop(fd).close()
+                else:
+                    socks[fd].send(b"x")
+                    poll.modify(fd, select.EPOLLIN)
+        poll.close()
+    return times
+
+
+def make_sockets(n):
+    return [socket.socket() for _ in range(n)]
+
+
+def percentile(values, share):
+    return sorted(values)[int(share * (len(values) - 1))]
+
+
+def measure(place, candidate, args):
+    """{what: number}"""
+    result = {}
+    for name, options in FLOWS.items():
+        result[f"{name}, Gbit/s"] = throughput(place, candidate.port("iperf3"), args.seconds,
+                                               options)
+    for name, measure_set_up in (("one by one", set_up_one), ("32 at once", set_up_many)):
+        place.lan.sockets = place.lan.call(make_sockets, args.connections)
+        times = measure_set_up(place, candidate.port("echo"), args.connections)
+        result[f"set-up {name} p50, µs"] = percentile(times, 0.5)
+        result[f"set-up {name} p99, µs"] = percentile(times, 0.99)
+    result["memory, KiB"] = sum(pss_of(pid) for pid in candidate.pids())
+    return result
+
+
+def pss_of(pid):
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    return 0
+
+
+def report(results):
+    medians = {name: {what: statistics.median(run[what] for run in runs) for what in runs[0]}
+               for name, runs in results.items()}
+    ours, theirs = medians[Relay.name], medians[Proxyd.name]
+    print(f"| {'':28} | {Relay.name:>10} | socket-proxyd | ratio |\n|---|---|---|---|")
+    for what in ours:
+        print(f"| {what:28} | {ours[what]:10.2f} | {theirs[what]:13.2f} "
+              f"| {ours[what] / theirs[what]:5.2f} |")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=2, help="of each flow")
+    parser.add_argument("--connections", type=int, default=1600)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    place = Place()
+    candidates = [Relay(place), Proxyd(place)]
+    results = {candidate.name: [] for candidate in candidates}
+    try:
+        for candidate in candidates:  # warms up: the other one is started by the first client
+            set_up_one_warm(place, candidate)
+        for turn in range(args.rounds):
+            for candidate in candidates[::1 if turn % 2 else -1]:
+                results[candidate.name].append(measure(place, candidate, args))
+    finally:
+        for candidate in candidates:
+            candidate.close()
+        place.close()
+    if args.json:
+        json.dump(results, sys.stdout, indent=1)
+    else:
+        report(results)
+
+
+def set_up_one_warm(place, candidate):
+    place.lan.sockets = place.lan.call(make_sockets, 20)
+    set_up_one(place, candidate.port("echo"), 20)
+    throughput(place, candidate.port("iperf3"), 1, [])
+
+
+if __name__ == "__main__":
+    if sandbox.is_inside():
+        main()
+    else:
+        sys.exit(sandbox.enter([sys.executable, str(Path(__file__).resolve()), *sys.argv[1:]]))
