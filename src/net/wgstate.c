@@ -49,12 +49,34 @@ static void *grow(void *list, size_t n, size_t size)
 	return n & (n - 1) ? list : reallocarray(list, n ? 2 * n : 1, size);
 }
 
+static int make_prefix(uint16_t family, const struct nlattr *ip, uint8_t len, struct prefix *ret)
+{
+	struct in6_addr v6;
+	struct in_addr v4;
+
+	ret->len = len;
+	if (family == AF_INET && mnl_attr_get_payload_len(ip) == sizeof(v4)) {
+		memcpy(&v4, mnl_attr_get_payload(ip), sizeof(v4));
+		ret->address = address_from_v4(v4);
+		return len <= 32 ? 1 : -EBADMSG;
+	}
+	if (family == AF_INET6 && mnl_attr_get_payload_len(ip) == sizeof(v6)) {
+		memcpy(&v6, mnl_attr_get_payload(ip), sizeof(v6));
+		ret->address = address_from_v6(&v6);
+		if (address_is_v4(&ret->address))
+			return 0;
+		return len <= 128 ? 1 : -EBADMSG;
+	}
+	return -EBADMSG;
+}
+
+/* 0: a network inside ::ffff:0:0/96, to be passed over: that is how IPv4 is written
+ * here, and no profile has one.
+ */
 static int read_allowed_ip(const struct nlattr *nest, struct prefix *ret)
 {
 	struct attrs attrs = attrs_of_nest(nest);
 	const struct nlattr *ip = NULL;
-	struct in6_addr v6;
-	struct in_addr v4;
 	uint16_t family = AF_UNSPEC;
 	uint8_t len = UINT8_MAX;
 
@@ -68,18 +90,7 @@ static int read_allowed_ip(const struct nlattr *nest, struct prefix *ret)
 		if (type == WGALLOWEDIP_A_IPADDR)
 			ip = attrs.at;
 	}
-	if (!ip)
-		return -EBADMSG;
-	if (family == AF_INET && mnl_attr_get_payload_len(ip) == sizeof(v4)) {
-		memcpy(&v4, mnl_attr_get_payload(ip), sizeof(v4));
-		*ret = (struct prefix){.address = address_from_v4(v4), .len = len};
-	} else if (family == AF_INET6 && mnl_attr_get_payload_len(ip) == sizeof(v6)) {
-		memcpy(&v6, mnl_attr_get_payload(ip), sizeof(v6));
-		*ret = (struct prefix){.address = address_from_v6(&v6), .len = len};
-	} else {
-		return -EBADMSG;
-	}
-	return len <= (family == AF_INET ? 32 : 128) ? 0 : -EBADMSG;
+	return ip ? make_prefix(family, ip, len, ret) : -EBADMSG;
 }
 
 static int add_allowed_ip(struct wgstate *state, struct wgstate_peer *peer,
@@ -89,7 +100,7 @@ static int add_allowed_ip(struct wgstate *state, struct wgstate_peer *peer,
 	struct prefix *list;
 	int r = read_allowed_ip(nest, &prefix);
 
-	if (r < 0)
+	if (r <= 0)
 		return r;
 	if (state->n_allowed_ips == WGSTATE_ALLOWED_IPS_MAX)
 		return -E2BIG;

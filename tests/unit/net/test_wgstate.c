@@ -220,6 +220,31 @@ static void test_a_network_that_is_none_is_refused(void **state)
 	assert_int_equal(add_ip(0, 4, 32), -EBADMSG);
 }
 
+/* ::ffff:a.b.c.d is how an IPv4 address is kept, and this is none. */
+static void test_a_network_of_mapped_addresses_is_passed_over(void **state)
+{
+	static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff, [12] = 10};
+	struct wgstate found = {0};
+	struct nests nests;
+	struct nlattr *list;
+	struct nlattr *nest;
+
+	(void)state;
+	nests = begin_peer(key_a);
+	list = mnl_attr_nest_start(at, WGPEER_A_ALLOWEDIPS);
+	nest = mnl_attr_nest_start(at, 0);
+	mnl_attr_put_u16(at, WGALLOWEDIP_A_FAMILY, AF_INET6);
+	mnl_attr_put(at, WGALLOWEDIP_A_IPADDR, sizeof(mapped), mapped);
+	mnl_attr_put_u8(at, WGALLOWEDIP_A_CIDR_MASK, 104);
+	mnl_attr_nest_end(at, nest);
+	mnl_attr_nest_end(at, list);
+	put_ip(AF_INET6, 16, 64);
+	assert_int_equal(end_peer(&found, &nests), 0);
+	assert_int_equal(found.n_allowed_ips, 1);
+	assert_int_equal(found.peer[0].allowed_ip[0].len, 64);
+	wgstate_done(&found);
+}
+
 static void test_a_peer_without_a_key_is_refused(void **state)
 {
 	struct wgstate found = {0};
@@ -292,6 +317,7 @@ int main(void)
 		cmocka_unit_test(test_times_that_make_no_sense_are_never),
 		cmocka_unit_test(test_a_peer_goes_on_in_the_next_message),
 		cmocka_unit_test(test_a_network_that_is_none_is_refused),
+		cmocka_unit_test(test_a_network_of_mapped_addresses_is_passed_over),
 		cmocka_unit_test(test_a_peer_without_a_key_is_refused),
 		cmocka_unit_test(test_a_message_without_the_familys_header_is_refused),
 		cmocka_unit_test(test_more_peers_than_can_be_are_refused),
