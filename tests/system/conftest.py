@@ -18,6 +18,7 @@ from lab.canaries import Canaries  # noqa: E402
 from lab.claims import Claims  # noqa: E402
 from lab.internet import Internet  # noqa: E402
 from lab.oracle import Oracle  # noqa: E402
+from lab.provider import Provider  # noqa: E402
 
 MUST_RUN = os.environ.get("ADIT_TESTS_MUST_RUN") == "1"
 
@@ -33,12 +34,16 @@ def pytest_cmdline_main(config):
 
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="also the tests of the long campaign")
+    parser.addoption("--backend", choices=("auto", "kernel", "userspace"),
+                     help="of the clients' files, for tests of named namespaces")
     parser.addoption("--claims", type=Path, metavar="DIR",
                      help="run only the files that no other pytest has claimed in DIR")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: only with --long")
+    config.addinivalue_line("markers", "kernel: only where the kernel has WireGuard, as in tests/vm")
+    Provider.backend = config.option.backend
     if config.option.claims:
         config.pluginmanager.register(Claims(config.option.claims.absolute()))
 
@@ -46,6 +51,9 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     if not config.option.long:
         items[:] = [item for item in items if not item.get_closest_marker("long")]
+    if any(item.get_closest_marker("kernel") for item in items) and \
+            not dataplane.kernel_has_wireguard():
+        items[:] = [item for item in items if not item.get_closest_marker("kernel")]
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.timeout(0))

@@ -10,6 +10,11 @@
  * device), "endpoint ADDRESS:PORT" (of the first peer), "configure" (another
  * configuration follows, as the first), "quit".  DATAPLANE_PROCESSORS says how
  * many processors to have threads for.
+ *
+ * DATAPLANE_BACKEND, as Backend= has it, makes it a named namespace's tunnel: the
+ * kernel's WireGuard where that is chosen, by a link IFNAME that may be there
+ * already; "ready -1".  DATAPLANE_USERNS is the path of the user namespace that
+ * owns the network namespace.
  */
 #include "base/bytes.h"
 #include "base/error.h"
@@ -17,9 +22,12 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "config/profile.h"
+#include "net/nlsock.h"
 #include "net/tun.h"
+#include "net/wireguard_link.h"
 #include "tunnel/tunnel.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -28,7 +36,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PEERS_MAX = 8, ALLOWED_MAX = 16, LINE_SIZE = 256, INPUT_SIZE = 4000 };
+enum { PEERS_MAX = 1024, ALLOWED_MAX = 16, LINE_SIZE = 256, INPUT_SIZE = 4000 };
 
 /* Keys, and the text that they come in, are where the supervisor has them: in
  * memory that the data plane does not inherit.
@@ -139,6 +147,58 @@ static int make_tun(const char *name, const char *netns)
 	(void)close(home);
 	(void)close(inside);
 	return fd;
+}
+
+static enum profile_backend read_backend(const char *word)
+{
+	static const char *const words[] = {
+		[BACKEND_AUTO] = "auto",
+		[BACKEND_KERNEL] = "kernel",
+		[BACKEND_USERSPACE] = "userspace",
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i], word) == 0)
+			return (enum profile_backend)i;
+	fail("DATAPLANE_BACKEND is none");
+	return BACKEND_AUTO;
+}
+
+static void choose_backend(struct tunnel_config *config)
+{
+	const char *word = getenv("DATAPLANE_BACKEND");
+	struct error err;
+
+	if (!word)
+		return;
+	secrets->profile.backend = read_backend(word);
+	if (tunnel_choose(&secrets->profile, &config->backend, &err) < 0)
+		fail(err.what);
+}
+
+static int open_namespace(const char *path)
+{
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+
+	if (path && fd < 0)
+		fail(path);
+	return fd;
+}
+
+static void make_wireguard_link(const char *name, const char *netns, struct tunnel_config *config)
+{
+	struct nlsock *sock;
+	struct error err;
+
+	config->device = name;
+	config->netns_fd = open_namespace(netns);
+	config->userns_fd = open_namespace(getenv("DATAPLANE_USERNS"));
+	if (nlsock_open(&sock, &err) < 0)
+		fail(err.what);
+	if (wireguard_link_create(sock, name, config->netns_fd, config->mtu, &err) < 0 &&
+	    err.code != EEXIST)
+		fail(err.what);
+	nlsock_close(sock);
 }
 
 static void print_stats(struct tunnel *tunnel, struct tunnel_config *config)
@@ -270,7 +330,11 @@ int main(int argc, char **argv)
 	if (getenv("DATAPLANE_PROCESSORS"))
 		config.n_processors = (unsigned int)atoi(getenv("DATAPLANE_PROCESSORS"));
 	read_profile();
-	config.tun_fd = make_tun(argv[1], argv[2]);
+	choose_backend(&config);
+	if (config.backend == &tunnel_backend_kernel)
+		make_wireguard_link(argv[1], argv[2], &config);
+	else
+		config.tun_fd = make_tun(argv[1], argv[2]);
 	serve(&config);
 	return 0;
 }

@@ -7,6 +7,7 @@ adit's data plane (the helper dataplane_peer, which calls tunnel/tunnel.h) or
 any wireguard-go.
 """
 
+import functools
 import os
 import shutil
 import subprocess
@@ -70,16 +71,17 @@ class Adit:
     """adit's data plane."""
 
     program = None  # another than helper()
+    environment = {}
 
     def __init__(self, side, other, settings, starts=True, uid=None, env=None, wrapper=()):
         self.side = side
         argv = [*wrapper, self.program or helper(), "wg0", side.inner.path, settings.mtu, *([uid] if uid else [])]
         self.process = side.outer.popen(*argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, env=os.environ | (env or {}))
+                                        text=True, env=os.environ | self.environment | (env or {}))
         self._say(self._text(other, settings, starts))
         self.pid = int(self._answer("ready"))
-        # what mtu_batch_segments() says
-        side.inner.ip(f"link set wg0 gso_max_segs {min(64, 65507 // (settings.mtu + 32))}\n")
+        if self.pid > 0:  # what mtu_batch_segments() says
+            side.inner.ip(f"link set wg0 gso_max_segs {min(64, 65507 // (settings.mtu + 32))}\n")
 
     def _text(self, other, settings, starts):
         lines = [f"private_key={_hex(self.side.key.private)}", f"listen_port={PORT}",
@@ -132,6 +134,23 @@ class Adit:
         self.process.stdout.close()
 
 
+class AditKernel(Adit):
+    """adit's backend of the kernel's WireGuard, as a named namespace has it; `pid` is -1."""
+
+    environment = {"DATAPLANE_BACKEND": "kernel"}
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stdin.close()
+
+    def close(self):
+        if self.process.poll() is None:
+            super().close()
+        self.side.inner.run("ip", "link", "del", "wg0", check=False)
+
+
 class Go:
     """wireguard-go, whose device is moved inside, as wireguard.com/netns does.
 
@@ -147,15 +166,8 @@ class Go:
                                         start_new_session=True)
         wait_for_uapi(self.process, self.link)
         self.pid = self.process.pid
-        text = (f"[Interface]\nPrivateKey = {side.key.private}\nListenPort = {PORT}\n"
-                f"[Peer]\nPublicKey = {other.key.public}\n"
-                f"AllowedIPs = {other.inside(4)}/32, {other.inside(6)}/128\n")
-        if settings.preshared:
-            text += f"PresharedKey = {settings.preshared}\n"
-        if starts:
-            text += f"Endpoint = {other.endpoint(settings.family)}\n"
-        subprocess.run(["wg", "setconf", self.link, "/dev/stdin"], input=text, text=True,
-                       check=True)
+        subprocess.run(["wg", "setconf", self.link, "/dev/stdin"], text=True, check=True,
+                       input=wg_conf(side, other, settings, starts))
         side.outer.ip(f"link set {self.link} netns {side.inner.name}\n")
         side.inner.ip(f"link set {self.link} name wg0\n")
 
@@ -163,6 +175,42 @@ class Go:
         self.process.kill()
         self.process.wait()
         Path(f"/run/wireguard/{self.link}.sock").unlink(missing_ok=True)
+
+
+class KernelLink:
+    """The kernel's WireGuard by ip(8) and wg(8), moved inside as wireguard.com/netns does."""
+
+    def __init__(self, side, other, settings, starts=True):
+        self.side = side
+        side.outer.ip("link add wg0 type wireguard\n")
+        side.outer.run("wg", "setconf", "wg0", "/dev/stdin",
+                       input=wg_conf(side, other, settings, starts))
+        side.outer.ip(f"link set wg0 netns {side.inner.name}\n")
+
+    def show(self, what):
+        """What wg(8) says of the one peer."""
+        return self.side.inner.output("wg", "show", "wg0", what).split()[1:]
+
+    def close(self):
+        self.side.inner.run("ip", "link", "del", "wg0", check=False)
+
+
+def wg_conf(side, other, settings, starts):
+    text = (f"[Interface]\nPrivateKey = {side.key.private}\nListenPort = {PORT}\n"
+            f"[Peer]\nPublicKey = {other.key.public}\n"
+            f"AllowedIPs = {other.inside(4)}/32, {other.inside(6)}/128\n")
+    if settings.preshared:
+        text += f"PresharedKey = {settings.preshared}\n"
+    if starts:
+        text += f"Endpoint = {other.endpoint(settings.family)}\n"
+    return text
+
+
+@functools.cache
+def kernel_has_wireguard():
+    """Its module is loaded by the question."""
+    return subprocess.run(["unshare", "--net", "ip", "link", "add", "wg0", "type", "wireguard"],
+                          capture_output=True).returncode == 0
 
 
 class Cable:
@@ -223,6 +271,13 @@ def _hex(key):
     import base64
 
     return base64.b64decode(key).hex()
+
+
+def base64_of(number):
+    """A public key that nobody has the private one to."""
+    import base64
+
+    return base64.b64encode(number.to_bytes(4, "big") + b"nobody's" * 3 + b"key!").decode()
 
 
 def go(program):

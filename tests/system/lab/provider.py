@@ -61,6 +61,8 @@ class Provider:
     `addresses`: every outer address that it ever had.
     """
 
+    backend = None  # --backend: that of the client's file
+
     def __init__(self, netns, link, loop, zone):
         self.netns, self.link = netns, link
         self.key, self.client = Key(), Key()
@@ -169,7 +171,9 @@ class Provider:
                   f"AllowedIPs = {allowed}", f"Endpoint = {endpoint or f'{ADDRESS}:{PORT}'}"]
         if self.preshared:
             lines.append(f"PresharedKey = {self.preshared}")
-        return "\n".join(lines + ([peer] if peer else [])) + "\n"
+        lines += [peer] if peer else []
+        lines += ["", "[Namespace]", f"Backend = {self.backend}"] if self.backend else []
+        return "\n".join(lines) + "\n"
 
     def close(self):
         self.kill()
