@@ -126,6 +126,22 @@ static void test_cells_are_known_by_their_vault(void **state)
 	vault_done(&other);
 }
 
+static void test_no_block_is_lost_when_the_last_one_has_gone(void **state)
+{
+	/* so large that each has a block of its own, which is full at once */
+	enum { LARGE = 100000 };
+	void *first = vault_take(*state, LARGE);
+	void *last = vault_take(*state, LARGE);
+	void *next;
+
+	vault_give(last);
+	next = vault_take(*state, LARGE);
+	assert_true(vault_owns(*state, first));
+	assert_true(vault_owns(*state, next));
+	vault_give(first);
+	vault_give(next);
+}
+
 static void test_absurd_sizes_are_refused(void **state)
 {
 	assert_null(vault_take(*state, SIZE_MAX));
@@ -234,6 +250,7 @@ int main(void)
 		TEST(test_a_block_goes_with_its_last_cell),
 		TEST(test_one_cell_takes_a_page_and_many_hardly_more_than_their_size),
 		TEST(test_cells_are_known_by_their_vault),
+		TEST(test_no_block_is_lost_when_the_last_one_has_gone),
 		TEST(test_absurd_sizes_are_refused),
 		TEST(test_child_has_none_of_its_parents_cells_and_may_use_the_vault),
 		TEST(test_a_cell_given_back_twice_ends_the_process),
