@@ -81,6 +81,8 @@ static int add(const struct step *step, struct host *host, struct error *err)
 	if (r < 0)
 		return r;
 	r = ifaddr_add(host->route, &address, err);
+	if (r == -EEXIST && address.has_prefix_route)
+		return 0; /* lo's come by themselves, with IPv6 switched on for one */
 	if (r == -EEXIST) /* not ours to undo */
 		return r;
 	if (r == 0 && !address_is_v4(&address.address.address))

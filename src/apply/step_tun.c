@@ -60,6 +60,9 @@ static int create(const struct step *step, struct host *host, struct error *err)
 
 	if (r < 0)
 		return r;
+	/* of one that somebody deleted */
+	if (host->tun_fd >= 0 && host->tun_fd != host->tun_node)
+		(void)close(host->tun_fd);
 	host->tun_fd = fd;
 	r = configure(step, host, err);
 	return r == 0 ? remember(step, host, err) : r;

@@ -122,15 +122,14 @@ static const struct step *find_object(const struct side *side, const struct step
 	return NULL;
 }
 
-static bool is_changed_in_place(enum step_kind kind)
+static bool is_tunnel(enum step_kind kind)
 {
-	return kind == STEP_SYSCTL_SET || kind == STEP_TUN_CREATE ||
-	       kind == STEP_WIREGUARD_CREATE || kind == STEP_FIREWALL_LOAD;
+	return kind == STEP_TUN_CREATE || kind == STEP_WIREGUARD_CREATE;
 }
 
-static bool is_link(enum step_kind kind)
+static bool is_changed_in_place(enum step_kind kind)
 {
-	return kind == STEP_TUN_CREATE || kind == STEP_WIREGUARD_CREATE || kind == STEP_LINK_CREATE;
+	return kind == STEP_SYSCTL_SET || kind == STEP_FIREWALL_LOAD || is_tunnel(kind);
 }
 
 /* Removed: found, and neither desired nor to be changed where it is. */
@@ -174,7 +173,7 @@ static bool takes_link_away(const struct diff *diff, const struct step *going)
 	struct step kernels = {.kind = STEP_WIREGUARD_CREATE, .side = SIDE_HOST};
 
 	if (going->kind != STEP_LINK_CREATE)
-		return is_link(going->kind);
+		return is_tunnel(going->kind);
 	memcpy(tunnel.tun.name, going->create.name, sizeof(tunnel.tun.name));
 	memcpy(kernels.tun.name, going->create.name, sizeof(kernels.tun.name));
 	return !find_object(&diff->found, &tunnel) && !find_object(&diff->found, &kernels);
@@ -273,23 +272,41 @@ static void emit_setting(struct diff *diff, const struct step *step, const struc
 		memcpy(change->sysctl.restore, found->sysctl.value, sizeof(found->sysctl.value));
 }
 
-static void emit_alteration(struct diff *diff, const struct step *step, const struct step *found)
+/* What bears the name that the tunnel is to have again. */
+static void emit_impostor(struct diff *diff, const struct step *tunnel)
 {
-	struct step_alter alter = {.from = found->tun, .to = step->tun};
-	struct step change = {.kind = STEP_LINK_ALTER};
+	for (size_t i = 0; i < diff->found.n_steps; i++) {
+		const struct step *step = &diff->found.step[i];
 
-	change.alter = alter;
-	(void)emit(diff, &change);
+		if (step->kind != STEP_LINK_CREATE || diff->found.is_kept[i] ||
+		    strcmp(step->create.name, tunnel->tun.name) != 0)
+			continue;
+		emit(diff, step)->is_removal = true;
+		diff->found.is_kept[i] = true;
+	}
+}
+
+/* Before anything else is done to the tunnel, whose name that needs. */
+static void emit_alterations(struct diff *diff)
+{
+	for (size_t i = 0; i < diff->desired.n_steps; i++) {
+		const struct step *step = &diff->desired.step[i];
+		const struct step *found = find_object(&diff->found, step);
+		struct step change = {.kind = STEP_LINK_ALTER};
+
+		if (!is_tunnel(step->kind) || !found || diff->desired.is_kept[i])
+			continue;
+		emit_impostor(diff, step);
+		change.alter = (struct step_alter){.from = found->tun, .to = step->tun};
+		(void)emit(diff, &change);
+		diff->desired.is_kept[i] = true;
+	}
 }
 
 static void emit_addition(struct diff *diff, const struct step *step)
 {
-	const struct step *found = find_object(&diff->found, step);
-
 	if (step->kind == STEP_SYSCTL_SET)
-		emit_setting(diff, step, found);
-	else if (found && is_changed_in_place(step->kind))
-		emit_alteration(diff, step, found);
+		emit_setting(diff, step, find_object(&diff->found, step));
 	else
 		(void)emit(diff, step);
 }
@@ -415,6 +432,7 @@ static int compare(struct diff *diff, const struct plan *desired, const struct p
 	if (r == 0) {
 		find_kept(diff);
 		emit_firewalls(diff);
+		emit_alterations(diff);
 		emit_removals(diff, false);
 		emit_additions(diff);
 		emit_removals(diff, true);

@@ -1,9 +1,10 @@
 /* From what there is to what there should be.  Pure.
  *
  * First a firewall that differs is replaced, so that what drops everything
- * stands, and stands as it should, before anything else moves; then goes what is
- * found and not desired, last one first; then comes what is desired and not found,
- * in its order; a firewall that nobody desires any more goes at the very end.
+ * stands, and stands as it should, before anything else moves; then the tunnel is
+ * called by its name; then goes what is found and not desired, last one first; then
+ * comes what is desired and not found, in its order; a firewall that nobody desires
+ * any more goes at the very end.
  *
  * What the kernel does by itself is counted in: with a link go its addresses and
  * routes, with its last IPv4 address the IPv4 routes, and what lo and the rules of
