@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from lab import adit, provider
 from lab.flow import Flow
 
@@ -22,7 +24,8 @@ def plug_wireless(net):
                    f"iifname \"p-wlan\" ip saddr != {WIRELESS} drop\n}}\n}}\n")
 
 
-def test_a_better_route_is_taken_at_once_with_its_own_address(net, conf, oracle):
+@pytest.mark.parametrize("end", ["link del wlan0\n", "link set wlan0 down\n"])
+def test_a_better_route_is_taken_at_once_with_its_own_address(net, conf, oracle, end):
     plug_wireless(net)
     flow = Flow()
     with adit.start(net, conf, *flow.command, options=["--wait", "5"]) as run:
@@ -32,7 +35,7 @@ def test_a_better_route_is_taken_at_once_with_its_own_address(net, conf, oracle)
                     f"route add {provider.ADDRESS}/32 dev wlan0 src {WIRELESS}\n")
         time.sleep(0.2)
         assert flow.goes_on(SOON), "the new uplink was not taken"
-        net.host.ip("link del wlan0\n")
+        net.host.ip(end)
         time.sleep(0.2)
         assert flow.goes_on(SOON), "the old uplink was not taken again"
         flow.stop()
