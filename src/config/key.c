@@ -9,7 +9,7 @@
 const struct section_info section_info[SECTIONS] = {
 	[SECTION_INTERFACE] = {"Interface", 0}, [SECTION_PEER] = {"Peer", 0},
 	[SECTION_NAMESPACE] = {"Namespace", 0}, [SECTION_NAT] = {"Nat", KEY_LATER},
-	[SECTION_LAN] = {"Lan", KEY_LATER},	[SECTION_TUNNEL] = {"Tunnel", KEY_LATER},
+	[SECTION_LAN] = {"Lan", KEY_LATER},	[SECTION_TUNNEL] = {"Tunnel", 0},
 };
 
 /* ---- [Interface] ---- */

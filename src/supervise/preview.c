@@ -1,0 +1,189 @@
+#include "supervise/preview.h"
+
+#include "apply/apply.h"
+#include "apply/record.h"
+#include "apply/survey.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "plan/diff.h"
+#include "supervise/control.h"
+#include "supervise/inside.h"
+#include "supervise/life.h"
+#include "supervise/place.h"
+#include "supervise/prepare.h"
+#include "supervise/seal.h"
+#include "tunnel/tunnel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ANSWER_NS (5 * NS_PER_S)
+
+struct work {
+	struct prepared prepared;
+	const struct tunnel_backend *backend;
+	struct place place;
+	preview_tell tell;
+	void *context;
+};
+
+static struct preview begin(const struct work *work)
+{
+	return (struct preview){
+		/* not the profile's: a child cannot read it */
+		.name = work->place.name,
+		.backend = work->backend->name,
+		.desired = &work->prepared.plan,
+	};
+}
+
+/* ---- not there yet ---- */
+
+static bool has_step(const struct plan *plan, const struct step *step)
+{
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (step_compare(&plan->step[i], step) == 0)
+			return true;
+	return false;
+}
+
+/* What the file adds to a sealed namespace; borrows the rules. */
+static int subtract(const struct plan *desired, const struct plan *seal, struct plan *ret)
+{
+	struct plan rest = *desired;
+
+	rest.step = calloc(desired->n_steps, sizeof(*rest.step));
+	rest.n_steps = 0;
+	if (!rest.step)
+		return -ENOMEM;
+	for (size_t i = 0; i < desired->n_steps; i++)
+		if (desired->step[i].kind == STEP_FIREWALL_LOAD ||
+		    !has_step(seal, &desired->step[i]))
+			rest.step[rest.n_steps++] = desired->step[i];
+	*ret = rest;
+	return 0;
+}
+
+static int tell_new(struct work *work, struct error *err)
+{
+	const struct plan *desired = &work->prepared.plan;
+	const struct plan_environment environment = {.has_ipv6 = desired->has_ipv6,
+						     .ping_gid = getegid()};
+	struct preview preview = begin(work);
+	struct plan seal;
+	struct plan rest;
+	int r = plan_seal(&environment, &seal, err);
+
+	if (r < 0)
+		return r;
+	seal.step[0].firewall.is_replaced = false;
+	r = subtract(desired, &seal, &rest);
+	if (r == 0) {
+		preview.part[0] = &seal;
+		preview.part[1] = &rest;
+		preview.n_parts = 2;
+		r = work->tell(work->context, &preview, err);
+		free(rest.step);
+	} else {
+		(void)error_errno(err, -r, "cannot make a plan");
+	}
+	plan_done(&seal);
+	return r;
+}
+
+/* ---- there ---- */
+
+static int compare(struct work *work, struct host *host, struct error *err)
+{
+	struct preview preview = begin(work);
+	struct survey survey;
+	struct plan changes;
+	int r = survey_network(host, preview.desired, &survey, err);
+
+	if (r < 0)
+		return r;
+	r = plan_diff(preview.desired, &survey.plan, &changes, err);
+	if (r == 0) {
+		preview.survey = &survey;
+		preview.part[0] = &changes;
+		preview.n_parts = 1;
+		r = work->tell(work->context, &preview, err);
+		plan_done(&changes);
+	}
+	survey_done(&survey);
+	return r;
+}
+
+/* In the child, inside. */
+static int tell_difference(void *context, int ret_fds[FD_PASS_MAX], size_t *ret_n_fds,
+			   struct error *err)
+{
+	struct work *work = context;
+	struct record record = {0};
+	struct host host;
+	int r = host_open(&host, err);
+
+	(void)ret_fds;
+	(void)ret_n_fds;
+	if (r < 0)
+		return r;
+	(void)record_load(work->place.record, &record, NULL);
+	host.record = &record;
+	r = compare(work, &host, err);
+	record_done(&record);
+	host_done(&host);
+	return r;
+}
+
+/* A name may have been looked up since, and the way to its address counts. */
+static void ask_for_mtu(struct work *work)
+{
+	json_t *answer = NULL;
+	json_int_t mtu = 0;
+
+	if (work->prepared.profile->mtu != 0 ||
+	    control_ask(&work->place, CONTROL_STATUS, ANSWER_NS, &answer, NULL) < 0)
+		return;
+	mtu = json_integer_value(json_object_get(answer, "mtu"));
+	if (mtu > 0 && mtu <= UINT16_MAX)
+		work->prepared.profile->mtu = (uint16_t)mtu;
+	json_decref(answer);
+}
+
+static bool is_there(struct work *work, struct inside *ret)
+{
+	return work->prepared.profile->name[0] &&
+	       place_find(work->prepared.profile->name, &work->place, NULL) == 0 &&
+	       seal_open(&work->place, ret, NULL) == 0;
+}
+
+static int tell(struct work *work, struct error *err)
+{
+	struct inside inside = {-1, -1};
+	bool has_namespace = is_there(work, &inside);
+	int r = tunnel_choose(work->prepared.profile, &work->backend, err);
+
+	if (r == 0 && has_namespace)
+		ask_for_mtu(work);
+	if (r == 0)
+		r = prepare_plan(&work->prepared, life_backend(work->backend), err);
+	if (r == 0 && has_namespace)
+		r = inside_call(&inside, tell_difference, work, NULL, NULL, err);
+	else if (r == 0)
+		r = tell_new(work, err);
+	seal_close(&inside);
+	return r;
+}
+
+int preview_make(const char *name, preview_tell tell_it, void *context, struct error *err)
+{
+	struct work work = {.tell = tell_it, .context = context};
+	int r = prepare_profile(name, &work.prepared, err);
+
+	if (r < 0)
+		return r;
+	r = tell(&work, err);
+	prepare_done(&work.prepared);
+	return r;
+}

@@ -1,0 +1,35 @@
+/* What `up` or `reload` would do, for whoever wants to see it first.  Changes
+ * nothing, and needs no privilege where the namespace is not there yet.
+ */
+#ifndef ADIT_SUPERVISE_PREVIEW_H
+#define ADIT_SUPERVISE_PREVIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct error;
+struct plan;
+struct survey;
+
+enum { PREVIEW_PARTS = 2 };
+
+/* All of it borrowed, for the call. */
+struct preview {
+	const char *name;    /* of the namespace; "": the file's name is none */
+	const char *backend; /* "kernel", "userspace" */
+	/* In this order.  Not there yet: what seals it, then what the file adds; there:
+	 * what differs.
+	 */
+	const struct plan *part[PREVIEW_PARTS];
+	size_t n_parts;
+	const struct survey *survey; /* what is there; NULL: nothing is */
+	const struct plan *desired;  /* all that the file says */
+};
+
+/* Called once.  May be in a child inside the namespace: what it writes it flushes. */
+typedef int (*preview_tell)(void *context, const struct preview *preview, struct error *err);
+
+/* `name` as for prepare_profile(), whose failures are the same. */
+int preview_make(const char *name, preview_tell tell, void *context, struct error *err);
+
+#endif
