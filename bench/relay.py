@@ -5,9 +5,10 @@ socket.  In turns within one run; ratios of medians.
 
     python3 bench/relay.py [--rounds N] [--seconds N] [--connections N] [--json]     as root
 
-Throughput by iperf3, one flow and eight, each direction; connection set-up is the
-time from connect(2) to the first byte of the service's answer, one after the
-other and 32 at a time.
+Throughput of one flow and of eight, each direction: the ends neither make nor look
+at the bytes, so that the relay is what is slow.  Connection set-up is the time
+from connect(2) to the first byte of the service's answer, one after the other
+and 32 at a time.
 """
 
 import argparse
@@ -30,10 +31,11 @@ from lab import netns, relay, sandbox  # noqa: E402
 
 PROXYD = "/lib/systemd/systemd-socket-proxyd"
 HOST, LAN = "10.9.0.1", "10.9.0.2"
-FLOWS = {"1 flow": [], "1 flow, back": ["-R"], "8 flows": ["-P", "8"],
-         "8 flows, back": ["-P", "8", "-R"]}
-SERVICES = {"iperf3": 5201, "echo": 80}
+FLOWS = {"1 flow": (1, b"u"), "1 flow, back": (1, b"d"), "8 flows": (8, b"u"),
+         "8 flows, back": (8, b"d")}
+SERVICES = {"flow": 5201, "echo": 80}
 AT_ONCE = 32
+CHUNK = 1 << 20
 
 
 class Place:
@@ -47,27 +49,24 @@ class Place:
                     input="link add lan0 netns host type veth peer name eth0 netns lan\n")
         self.host.ip(f"address add {HOST}/24 dev lan0\nlink set lan0 up\n")
         self.lan.ip(f"address add {LAN}/24 dev eth0\nlink set eth0 up\n")
-        self.services = [self.inside.popen("iperf3", "-s", stdout=subprocess.DEVNULL),
-                         self._echo()]
-        time.sleep(0.5)
+        self.services = [self._serve("echo", serve_echo), self._serve("flow", serve_flows)]
 
-    def _echo(self):
-        listener = self.inside.call(socket.create_server, ("127.0.0.1", SERVICES["echo"]))
+    def _serve(self, name, function):
+        listener = self.inside.call(socket.create_server, ("127.0.0.1", SERVICES[name]))
         listener.listen(4096)
         pid = os.fork()
         if pid == 0:
-            serve(listener)
+            function(listener)
         listener.close()
         return pid
 
     def close(self):
-        self.services[0].kill()
-        self.services[0].wait()
-        os.kill(self.services[1], signal.SIGKILL)
-        os.waitpid(self.services[1], 0)
+        for pid in self.services:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
-def serve(listener):
+def serve_echo(listener):
     """Answers one byte for each connection's first, in one thread."""
     poll = select.epoll()
     poll.register(listener, select.EPOLLIN)
@@ -86,6 +85,45 @@ def serve(listener):
                     conn.send(data)
                 else:
                     conn.close()
+
+
+def serve_flows(listener):
+    """A process a connection: sends for good, or takes what comes."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        conn = listener.accept()[0]
+        if os.fork() == 0:
+            try:
+                if conn.recv(1) == b"d":
+                    send_until(conn, float("inf"))
+                else:
+                    count_until(conn, float("inf"))
+            finally:
+                os._exit(0)
+        conn.close()
+
+
+def send_until(sock, end):
+    """Bytes that were taken; what stands in buffers is little beside them."""
+    n_bytes = 0
+    memory = os.memfd_create("bytes")
+    os.ftruncate(memory, CHUNK)
+    os.pwrite(memory, os.urandom(CHUNK), 0)
+    while time.monotonic() < end:
+        n_bytes += os.sendfile(sock.fileno(), memory, 0, CHUNK)
+    return n_bytes
+
+
+def count_until(sock, end):
+    """Bytes, none of which is copied."""
+    n_bytes = 0
+    room = bytearray(CHUNK)
+    while time.monotonic() < end:
+        n = sock.recv_into(room, CHUNK, socket.MSG_TRUNC)
+        if n == 0:
+            break
+        n_bytes += n
+    return n_bytes
 
 
 class Relay:
@@ -134,15 +172,34 @@ class Proxyd:
             process.wait()
 
 
-def throughput(place, port, seconds, options):
-    """Gbit/s.  A loaded machine makes iperf3 lose its own control connection now and then."""
-    for _ in range(3):
-        done = place.lan.run("iperf3", "-c", HOST, "-p", str(port), "-t", str(seconds), "-J",
-                             *options, timeout=seconds + 30, check=False)
-        end = json.loads(done.stdout).get("end", {})
-        if "sum_received" in end:
-            return end["sum_received"]["bits_per_second"] / 1e9
-    raise RuntimeError(done.stdout)
+def run_flow(sock, direction, end):
+    """Bytes.  No half-close: socket-proxyd has none."""
+    sock.sendall(direction)
+    return count_until(sock, end) if direction == b"d" else send_until(sock, end)
+
+
+def throughput(place, port, seconds, flows):
+    """Gbit/s, each flow from a process of its own."""
+    n_flows, direction = flows
+    read, write = os.pipe()
+    began = time.monotonic()
+    for sock in place.lan.call(make_sockets, n_flows):
+        if os.fork() == 0:
+            try:
+                sock.connect((HOST, port))
+                n_bytes = run_flow(sock, direction, began + seconds)
+                took = time.monotonic() - began
+                os.write(write, b"%030.6f" % (n_bytes * 8 / took / 1e9))
+            finally:
+                os._exit(0)
+        sock.close()
+    for _ in range(n_flows):
+        os.wait()
+    rates = os.read(read, 30 * n_flows)
+    os.close(read)
+    os.close(write)
+    assert len(rates) == 30 * n_flows, "a flow failed"
+    return sum(float(rates[at:at + 30]) for at in range(0, len(rates), 30))
 
 
 def set_up_one(place, port, n):
@@ -175,6 +232,7 @@ def set_up_many(place, port, n):
         while socks:
             for fd, events in poll.poll():
                 if events & select.EPOLLIN:
+                    socks[fd].recv(1)
                     times.append((time.perf_counter() - began[fd]) * 1e6)
                     poll.unregister(fd)
                     socks.pop(fd).close()
@@ -196,9 +254,8 @@ def percentile(values, share):
 def measure(place, candidate, args):
     """{what: number}"""
     result = {}
-    for name, options in FLOWS.items():
-        result[f"{name}, Gbit/s"] = throughput(place, candidate.port("iperf3"), args.seconds,
-                                               options)
+    for name, flows in FLOWS.items():
+        result[f"{name}, Gbit/s"] = throughput(place, candidate.port("flow"), args.seconds, flows)
     for name, measure_set_up in (("one by one", set_up_one), ("32 at once", set_up_many)):
         place.lan.sockets = place.lan.call(make_sockets, args.connections)
         times = measure_set_up(place, candidate.port("echo"), args.connections)
@@ -237,7 +294,7 @@ def main():
     results = {candidate.name: [] for candidate in candidates}
     try:
         for candidate in candidates:  # warms up: the other one is started by the first client
-            set_up_one_warm(place, candidate)
+            warm_up(place, candidate)
         for turn in range(args.rounds):
             for candidate in candidates[::1 if turn % 2 else -1]:
                 results[candidate.name].append(measure(place, candidate, args))
@@ -251,10 +308,10 @@ def main():
         report(results)
 
 
-def set_up_one_warm(place, candidate):
+def warm_up(place, candidate):
     place.lan.sockets = place.lan.call(make_sockets, 20)
     set_up_one(place, candidate.port("echo"), 20)
-    throughput(place, candidate.port("iperf3"), 1, [])
+    throughput(place, candidate.port("flow"), 1, FLOWS["1 flow"])
 
 
 if __name__ == "__main__":

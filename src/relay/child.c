@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -25,6 +26,7 @@ enum {
 	FD_USERNS,
 	FD_FIRST_CLOSED,
 	CONNECTOR_FILES = 480,
+	SLICE_NS = 100 * 1000, /* the least that the kernel takes */
 };
 
 static_assert((int)CONNECTOR_FILES <= (int)LIMITS_FILES_LEAST, "as many as we surely may have");
@@ -180,6 +182,36 @@ static int keep_descriptors(int channel, const struct child_place *at)
 	return close_range(FD_FIRST_CLOSED, ~0U, 0) < 0 ? -errno : 0;
 }
 
+/* struct sched_attr of linux/sched/types.h, which the C library's headers clash with. */
+struct scheduling {
+	uint32_t size;
+	uint32_t policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime; /* ns */
+	uint64_t deadline;
+	uint64_t period;
+};
+
+static_assert(sizeof(struct scheduling) == 48, "SCHED_ATTR_SIZE_VER0");
+
+/* A connection waits for both processes in turn, so neither should wait long for
+ * a processor: a short slice comes sooner (sched(7), Linux 6.12), at the price
+ * of more switches under load.  Others ignore it.
+ */
+static void prefer_latency(void)
+{
+	const struct scheduling wanted = {
+		.size = sizeof(wanted),
+		.policy = SCHED_OTHER,
+		.nice = getpriority(PRIO_PROCESS, 0),
+		.runtime = SLICE_NS,
+	};
+
+	(void)syscall(SYS_sched_setattr, 0, &wanted, 0);
+}
+
 static int enter(const struct child_place *at)
 {
 	if (at->userns >= 0 && setns(FD_USERNS, CLONE_NEWUSER) < 0)
@@ -201,6 +233,7 @@ static int settle(const char *name, int channel, const struct child_place *at)
 	secret_count_anew();
 	reset_signals();
 	drop_terminal();
+	prefer_latency();
 	r = keep_descriptors(channel, at);
 	return r < 0 ? r : enter(at);
 }

@@ -4,7 +4,7 @@ import socket
 import time
 
 import pytest
-from lab import internet, netns, relay
+from lab import internet, netns, relay, servers
 from lab.internet import HOST, HOST6, LAN, NEW_HOST, NEW_HOST6, UPLINK
 from lab.relay import Relay, ask, ask_udp, connect
 
@@ -98,7 +98,7 @@ def other_uplink(net):
 
 @pytest.mark.parametrize("address", [HOST, HOST6])
 def test_by_another_uplink_nobody_reaches_it(net, web, other_uplink, address):
-    net.serve(relay_control(), net.host, address, 8099)
+    net.serve(servers.TcpEcho, net.host, address, 8099)
     # the control: the host's own services do answer by that way (weak host model)
     connect(other_uplink, address, 8099).close()
     with pytest.raises((ConnectionRefusedError, TimeoutError)):
@@ -106,12 +106,6 @@ def test_by_another_uplink_nobody_reaches_it(net, web, other_uplink, address):
     with pytest.raises((ConnectionRefusedError, TimeoutError)):
         ask_udp(other_uplink, address, 5300, timeout=1)
     assert [forward["total"] for forward in web.stats()] == [0, 0, 0]
-
-
-def relay_control():
-    from lab import servers
-
-    return servers.TcpEcho
 
 
 def test_a_source_outside_of_the_subnet_is_refused(net, web):

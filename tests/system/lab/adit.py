@@ -27,18 +27,19 @@ def source():
 def binary():
     """A copy that every user can reach, wherever the sources are."""
     if "adit" not in _copies:
-        _copies["adit"] = _publish(source())
+        _copies["adit"] = publish(source())
     return _copies["adit"]
 
 
 def inside(name):
     """The path of a program of lab/inside, for use behind the tunnel."""
     if name not in _copies:
-        _copies[name] = _publish(INSIDE / name)
+        _copies[name] = publish(INSIDE / name)
     return _copies[name]
 
 
-def _publish(path):
+def publish(path):
+    """A copy that every user can reach."""
     place = Path(HOME) / ".lab" / path.name
     place.parent.mkdir(exist_ok=True)
     shutil.copy(path, place)

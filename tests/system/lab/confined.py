@@ -15,7 +15,7 @@ def binary():
     """tests/system/helpers/confine_try.c, where every user can reach it."""
     if "try" not in _copies:
         build = Path(os.environ.get("ADIT_BINARY", REPO / "build" / "adit")).parent
-        _copies["try"] = adit._publish(build / "tests" / "system" / "helpers" / "confine_try")
+        _copies["try"] = adit.publish(build / "tests" / "system" / "helpers" / "confine_try")
     return _copies["try"]
 
 
