@@ -55,7 +55,7 @@ static int work(void *context, int ret_fds[FD_PASS_MAX], size_t *ret_n_fds, stru
 	if (r >= 0 && host.tun_fd >= 0 && host.tun_fd != wanted->tun)
 		ret_fds[(*ret_n_fds)++] = take_fd(&host.tun_fd);
 	record_done(&record);
-	return r < 0 ? r : 0; /* what is open ends with this process */
+	return r > 0 ? 1 : r; /* what is open ends with this process */
 }
 
 int converge(const struct converge *wanted, int *ret_tun, struct error *err)
@@ -73,5 +73,5 @@ int converge(const struct converge *wanted, int *ret_tun, struct error *err)
 	if (r < 0)
 		return r;
 	*ret_tun = n_fds > 0 ? fds[0] : -1;
-	return 0;
+	return r;
 }

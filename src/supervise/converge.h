@@ -23,7 +23,7 @@ struct converge {
 };
 
 /* All or nothing.  *ret_tun is the device's descriptor, the caller's, where one
- * was made, else -1.
+ * was made, else -1.  Returns 1 when something was changed, 0 when all was so.
  */
 int converge(const struct converge *wanted, int *ret_tun, struct error *err);
 

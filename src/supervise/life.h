@@ -11,6 +11,7 @@
 #include "supervise/place.h"
 #include "supervise/prepare.h"
 #include "supervise/registry.h"
+#include "supervise/repair.h"
 
 #include <stdbool.h>
 
@@ -29,6 +30,7 @@ struct life {
 	struct loop *loop;
 	struct keeper keeper;
 	struct clients clients;
+	struct repair repair;
 	struct notify notify;
 	int signals;	     /* signalfd */
 	int tun;	     /* -1: none */

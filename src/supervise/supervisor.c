@@ -207,23 +207,6 @@ static void tick(struct life *life, struct instant now)
 	life->tick = instant_add(now, tick_ns(life));
 }
 
-static int turn_until_ended(struct life *life)
-{
-	while (!life->is_ended) {
-		struct instant next =
-			instant_first(life->tick, keeper_next_deadline(&life->keeper));
-		int r = loop_turn(life->loop, next);
-		struct instant now = clock_now();
-
-		if (r < 0)
-			return r;
-		keeper_handle_deadlines(&life->keeper, now);
-		if (instant_is_due(life->tick, now))
-			tick(life, now);
-	}
-	return 0;
-}
-
 /* ---- the beginning ---- */
 
 enum profile_backend life_backend(const struct tunnel_backend *backend)
@@ -231,9 +214,10 @@ enum profile_backend life_backend(const struct tunnel_backend *backend)
 	return backend == &tunnel_backend_kernel ? BACKEND_KERNEL : BACKEND_USERSPACE;
 }
 
-int life_converge(struct life *life, struct error *err)
+static int make_true(struct life *life, bool says_changes, struct error *err)
 {
 	struct converge wanted = {
+		.says_changes = says_changes,
 		.place = &life->place,
 		.inside = &life->inside,
 		.plan = &life->prepared.plan,
@@ -242,13 +226,22 @@ int life_converge(struct life *life, struct error *err)
 	int tun;
 	int r = converge(&wanted, &tun, err);
 
-	if (r < 0 || tun < 0)
+	if (r > 0)
+		repair_note_own(&life->repair, clock_now());
+	if (r < 0)
 		return r;
+	if (tun < 0)
+		return 0;
 	if (life->tun >= 0)
 		(void)close(life->tun);
 	life->tun = tun;
 	notify_store(&life->notify, store_tun, tun);
 	return 0;
+}
+
+int life_converge(struct life *life, struct error *err)
+{
+	return make_true(life, false, err);
 }
 
 static int claim(struct life *life)
@@ -295,8 +288,12 @@ static int connect_tunnel(struct life *life)
 		r = keeper_init(&life->keeper, life->loop, life->prepared.profile, life->err);
 	if (r == 0)
 		r = keeper_open(&life->keeper, life->err);
-	if (r == 0)
-		keeper_watch_network(&life->keeper);
+	if (r < 0)
+		return r;
+	keeper_watch_network(&life->keeper);
+	r = repair_open(&life->repair, life->loop, &life->inside, life->err);
+	if (r == 0) /* once more, for what was changed before we watched */
+		life->repair.due = clock_now();
 	return r;
 }
 
@@ -325,6 +322,51 @@ static void say_ready(struct life *life, const struct supervisor_options *option
 		(void)fd_write_all(options->ready_fd, "", 1);
 		(void)close(options->ready_fd);
 	}
+}
+
+/* ---- the life ---- */
+
+/* Somebody has changed something inside, or we have and look once more. */
+static void repair(struct life *life, struct instant now)
+{
+	struct error err = {0};
+	int tun = life->tun;
+
+	repair_begin(&life->repair, now);
+	if (make_true(life, true, &err) < 0) {
+		(void)error_wrap(&err, "cannot repair what was changed inside");
+		log_error(&err);
+		life->repair.due = instant_add(now, NS_PER_S);
+		return;
+	}
+	if (life->tun == tun)
+		return;
+	keeper_close(&life->keeper);
+	if (keeper_open(&life->keeper, &err) < 0)
+		log_error(&err);
+}
+
+static struct instant next_deadline(const struct life *life)
+{
+	return instant_first(instant_first(life->tick, life->repair.due),
+			     keeper_next_deadline(&life->keeper));
+}
+
+static int turn_until_ended(struct life *life)
+{
+	while (!life->is_ended) {
+		int r = loop_turn(life->loop, next_deadline(life));
+		struct instant now = clock_now();
+
+		if (r < 0)
+			return r;
+		if (instant_is_due(life->repair.due, now))
+			repair(life, now);
+		keeper_handle_deadlines(&life->keeper, now);
+		if (instant_is_due(life->tick, now))
+			tick(life, now);
+	}
+	return 0;
 }
 
 static int live(struct life *life, const struct supervisor_options *options)
@@ -357,6 +399,7 @@ static void life_done(struct life *life)
 {
 	notify_send(&life->notify, "STOPPING=1");
 	clients_close(&life->clients);
+	repair_close(&life->repair);
 	keeper_done(&life->keeper);
 	if (life->listen >= 0) {
 		(void)unlink(life->place.control);
