@@ -289,9 +289,6 @@ static bool set_backend(struct builder *builder, const struct item *item, struct
 	if (!find_word(item, words, fault, &word))
 		return false;
 	builder->profile->backend = (enum profile_backend)word;
-	if (builder->profile->backend == BACKEND_KERNEL)
-		builder_remark(builder, REPORT_LATER, &item->place, item->raw_len,
-			       "Backend: 'kernel' is not available yet");
 	return true;
 }
 

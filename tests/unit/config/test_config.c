@@ -100,7 +100,7 @@ static void test_only_what_is_available_can_be_required(void **state)
 {
 	struct made_up plain = source_of(INTERFACE PEER "[Namespace]\nBackend = userspace\n");
 	struct made_up later = source_of(INTERFACE PEER "[Namespace]\nUsers = a\n[Lan]\n");
-	struct made_up one = source_of(INTERFACE PEER "[Namespace]\nBackend = kernel\n");
+	struct made_up one = source_of(INTERFACE PEER "[Namespace]\nUsers = a\n");
 
 	(void)state;
 	assert_int_equal(config_require_available(plain.report, &plain.err), 0);
