@@ -44,6 +44,16 @@ struct wgdevice {
 
 /* ---- life ---- */
 
+void wgdevice_set_name(struct wgdevice *device, const char *name)
+{
+	(void)snprintf(device->name, sizeof(device->name), "%s", name);
+}
+
+const char *wgdevice_name(const struct wgdevice *device)
+{
+	return device->name;
+}
+
 int wgdevice_adopt(int fd, const char *name, struct wgdevice **ret, struct error *err)
 {
 	struct wgdevice *device = calloc(1, sizeof(*device));
@@ -55,7 +65,7 @@ int wgdevice_adopt(int fd, const char *name, struct wgdevice **ret, struct error
 		free(device);
 		return error_set(err, ENOMEM, "out of memory for WireGuard link '%s'", name);
 	}
-	(void)snprintf(device->name, sizeof(device->name), "%s", name);
+	wgdevice_set_name(device, name);
 	r = nlsock_adopt_in(device->memory, fd, &device->sock, err);
 	if (r == 0)
 		r = genl_find(device->sock, WG_GENL_NAME, &device->family, err);

@@ -33,6 +33,10 @@ int wgdevice_open(const char *name, int netns_fd, int userns_fd, struct wgdevice
 int wgdevice_adopt(int fd, const char *name, struct wgdevice **ret, struct error *err);
 void wgdevice_close(struct wgdevice *device); /* accepts NULL */
 
+/* Its link is called otherwise from now on, or is another one. */
+void wgdevice_set_name(struct wgdevice *device, const char *name);
+const char *wgdevice_name(const struct wgdevice *device); /* borrowed */
+
 /* ret is overwritten.  -ENODEV: no such link; -EOPNOTSUPP: it is of another kind. */
 int wgdevice_read(struct wgdevice *device, struct wgstate *ret, struct error *err);
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "net/nlsock.h"
+#include "plan/plan.h"
 #include "plan/print.h"
 #include "supervise/place.h"
 
@@ -58,8 +59,22 @@ static int work(void *context, int ret_fds[FD_PASS_MAX], size_t *ret_n_fds, stru
 	return r > 0 ? 1 : r; /* what is open ends with this process */
 }
 
+/* The kernel's WireGuard link is made by who may make one outside, and nobody may who
+ * has entered the namespace's user namespace.  Who may needs not enter that.
+ */
+static struct inside choose_inside(const struct converge *wanted)
+{
+	struct inside inside = *wanted->inside;
+
+	for (size_t i = 0; i < wanted->plan->n_steps; i++)
+		if (wanted->plan->step[i].kind == STEP_WIREGUARD_CREATE)
+			inside.userns = -1;
+	return inside;
+}
+
 int converge(const struct converge *wanted, int *ret_tun, struct error *err)
 {
+	const struct inside inside = choose_inside(wanted);
 	AUTO(nlsock) struct nlsock *outside = NULL;
 	struct work context = {.wanted = wanted};
 	int fds[FD_PASS_MAX];
@@ -69,7 +84,7 @@ int converge(const struct converge *wanted, int *ret_tun, struct error *err)
 	if (r < 0)
 		return r;
 	context.outside = outside;
-	r = inside_call(wanted->inside, work, &context, fds, &n_fds, err);
+	r = inside_call(&inside, work, &context, fds, &n_fds, err);
 	if (r < 0)
 		return r;
 	*ret_tun = n_fds > 0 ? fds[0] : -1;

@@ -24,6 +24,8 @@
 #include "wireguard/constants.h"
 
 #include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
@@ -156,9 +158,16 @@ static int configure(struct kernel *self, const struct tunnel_config *config, bo
 static int set_config(struct tunnel *tunnel, const struct tunnel_config *config, struct error *err)
 {
 	struct kernel *self = from(tunnel);
+	char before[IFNAMSIZ];
 	bool was_empty;
-	int r = configure(self, config, &was_empty, err);
+	int r;
 
+	(void)snprintf(before, sizeof(before), "%s", wgdevice_name(self->device));
+	if (config->device)
+		wgdevice_set_name(self->device, config->device);
+	r = configure(self, config, &was_empty, err);
+	if (r < 0)
+		wgdevice_set_name(self->device, before);
 	if (r == 0 && config->starts_handshake)
 		await_handshake(self, WG_REJECT_AFTER_TIME);
 	return r;

@@ -40,7 +40,8 @@ struct tunnel_config {
 
 	/* The kernel's: the link, made by net/wireguard_link.h, and where it is.  What
 	 * is set there already, by a predecessor, is changed to what is wanted, and its
-	 * sessions go on.  Both descriptors are net/netns.h's, and borrowed.
+	 * sessions go on.  It may have another name in each configuration.  Both
+	 * descriptors are net/netns.h's, and borrowed.
 	 */
 	const char *device; /* NULL: there is none, and this backend cannot be */
 	int netns_fd;

@@ -13,6 +13,7 @@
 #include <linux/genetlink.h>
 #include <linux/time_types.h>
 #include <linux/wireguard.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -52,6 +53,7 @@ struct wgmodel_ip {
 struct wgmodel {
 	pthread_t thread;
 	int fd;
+	char name[IFNAMSIZ]; /* "": any is right */
 	bool is_up;
 	bool has_no_family;
 	uint8_t private_key[32];
@@ -391,6 +393,16 @@ static inline void wgmodel_set(struct wgmodel *model, const struct nlattr *attr)
 	}
 }
 
+static inline const char *wgmodel_read_name(const struct nlmsghdr *request)
+{
+	struct attrs attrs = attrs_of_message(request, GENL_HDRLEN);
+
+	while (attrs_next(&attrs))
+		if (mnl_attr_get_type(attrs.at) == WGDEVICE_A_IFNAME)
+			return mnl_attr_get_str(attrs.at);
+	return "";
+}
+
 static inline void wgmodel_answer(struct wgmodel *model, const struct nlmsghdr *request)
 {
 	const struct genlmsghdr *header = mnl_nlmsg_get_payload(request);
@@ -398,6 +410,10 @@ static inline void wgmodel_answer(struct wgmodel *model, const struct nlmsghdr *
 
 	if (request->nlmsg_type == GENL_ID_CTRL) {
 		wgmodel_tell_family(model, request);
+		return;
+	}
+	if (model->name[0] && strcmp(model->name, wgmodel_read_name(request)) != 0) {
+		wgmodel_end(model, request, -ENODEV);
 		return;
 	}
 	if (request->nlmsg_len > model->longest)

@@ -245,6 +245,27 @@ static void test_a_new_configuration_keeps_the_peers_that_stay(void **state)
 	assert_int_equal(model->n_peers, 2);
 }
 
+static void test_a_link_of_another_name_is_followed(void **state)
+{
+	struct tunnel_stats stats;
+
+	(void)state;
+	strcpy(model->name, "wg0");
+	config.device = "wg0";
+	open_tunnel();
+	config.device = "wg9";
+	assert_int_equal(tunnel->backend->set_config(tunnel, &config, NULL), -ENODEV);
+	/* it is the old one's still */
+	read_stats(&stats);
+	tunnel_stats_done(&stats);
+	strcpy(model->name, "wg9");
+	assert_int_equal(tunnel->backend->set_config(tunnel, &config, NULL), 0);
+	config.device = NULL;
+	assert_int_equal(tunnel->backend->set_config(tunnel, &config, NULL), 0);
+	read_stats(&stats);
+	tunnel_stats_done(&stats);
+}
+
 static void test_a_moved_peer_is_greeted_there(void **state)
 {
 	const union endpoint moved = {.v6 = {.sin6_family = AF_INET6, .sin6_port = htons(9)}};
@@ -334,6 +355,7 @@ int main(void)
 		MODEL(test_an_empty_device_is_empty_again_when_it_cannot_be_opened),
 		MODEL(test_a_device_that_ran_goes_on_when_it_cannot_be_opened),
 		MODEL(test_a_new_configuration_keeps_the_peers_that_stay),
+		MODEL(test_a_link_of_another_name_is_followed),
 		MODEL(test_a_moved_peer_is_greeted_there),
 		MODEL(test_no_peer_that_is_not_there_is_moved_or_made),
 		MODEL(test_what_the_kernel_refuses_later_is_told),
