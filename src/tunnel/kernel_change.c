@@ -80,10 +80,15 @@ static int change_port(const struct change *change, struct error *err)
 		.listen_port = change->config->profile->listen_port,
 	};
 
+	int r;
+
 	if (port.listen_port == 0 || port.listen_port == change->old->listen_port)
 		return 0;
 	wgdevice_begin(change->device, &port);
-	return wgdevice_finish(change->device, err);
+	r = wgdevice_finish(change->device, err);
+	if (r < 0)
+		(void)error_wrap(err, "ListenPort %u", port.listen_port);
+	return r;
 }
 
 static void begin(const struct change *change)

@@ -247,6 +247,8 @@ static void test_a_port_that_is_refused_changes_nothing(void **state)
 	model->fail_at = model->n_requests + 2;
 	model->fail_with = -EADDRINUSE;
 	assert_int_equal(apply(&err), -EADDRINUSE);
+	assert_string_equal(err.what, "ListenPort 53: cannot set up WireGuard link 'wg0': Address "
+				      "already in use");
 	assert_int_equal(model->fwmark, 0);
 	assert_string_equal(ips_of(1), "10.0.0.0/8 ");
 }
@@ -268,8 +270,8 @@ static void test_a_refusal_is_told_wherever_it_comes(void **state)
 		model->fail_at = model->n_requests + i;
 		model->fail_with = -EINVAL;
 		assert_int_equal(apply(&err), -EINVAL);
-		assert_string_equal(err.what,
-				    "cannot set up WireGuard link 'wg0': Invalid argument");
+		assert_non_null(
+			strstr(err.what, "cannot set up WireGuard link 'wg0': Invalid argument"));
 	}
 	assert_int_equal(apply(NULL), 0);
 	assert_int_equal(model->n_peers, 1);
