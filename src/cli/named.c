@@ -1,5 +1,6 @@
 /* The subcommands that speak to the supervisor of a lasting namespace. */
 #include "cli/command.h"
+#include "cli/service.h"
 #include "cli/words.h"
 
 #include "base/clock.h"
@@ -67,7 +68,8 @@ static const struct option_spec list_table[] = {
 static int take_down(void *context, const struct place *place, struct error *err)
 {
 	struct down_result result;
-	int r = down(place, &result, err);
+	int r = service_is_active(place) ? service_stop(place, &result, err)
+					 : down(place, &result, err);
 
 	(void)context;
 	if (r < 0)
@@ -111,9 +113,12 @@ static int await(void *context, const struct place *place, struct error *err)
 
 static int restart(void *context, const struct place *place, struct error *err)
 {
-	int r = down_supervisor(place, err);
+	int r;
 
 	(void)context;
+	if (service_is_active(place))
+		return service_restart(place, err);
+	r = down_supervisor(place, err);
 	return r < 0 ? r : start_supervisor(place, err);
 }
 

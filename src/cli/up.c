@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "cli/service.h"
 #include "cli/words.h"
 
 #include "base/error.h"
@@ -34,7 +35,9 @@ static void print_help(void)
 	(void)printf(
 		"usage: adit up [OPTIONS] NAME...\n\n"
 		"Makes the namespace of /etc/adit/NAME.conf: sealed at once, and with a tunnel as\n"
-		"soon as the server answers (adit wait). It lasts until adit down.\n\n");
+		"soon as the server answers (adit wait). It lasts until adit down. Where systemd "
+		"has\n"
+		"adit@NAME.service, that is started.\n\n");
 	options_print(up_table);
 	(void)printf("\nStatus: 0 it is up, 1 it is not, and what was there is as it was, 2 wrong "
 		     "usage.\n");
@@ -49,6 +52,8 @@ static int up(void *context, const struct place *place, struct error *err)
 		log_info("'%s' is up already (process %d)", place->name, holder);
 		return 0;
 	}
+	if (service_is_installed(place))
+		return service_start(place, err);
 	return start_supervisor(place, err);
 }
 

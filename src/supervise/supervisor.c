@@ -278,6 +278,7 @@ static int make_namespace(struct life *life)
 
 static int connect_tunnel(struct life *life)
 {
+	int adopted = life->tun;
 	int r = tunnel_choose(life->prepared.profile, &life->backend, life->err);
 
 	if (r == 0)
@@ -286,6 +287,8 @@ static int connect_tunnel(struct life *life)
 		r = life_converge(life, life->err);
 	if (r == 0)
 		r = keeper_init(&life->keeper, life->loop, life->prepared.profile, life->err);
+	if (r == 0 && adopted >= 0 && life->tun == adopted)
+		takeover_note_adopted(&life->keeper.takeover);
 	if (r == 0)
 		r = keeper_open(&life->keeper, life->err);
 	if (r < 0)

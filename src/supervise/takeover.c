@@ -63,6 +63,13 @@ void takeover_note_death(struct takeover *takeover, struct instant now)
 	takeover->due = instant_add(now, takeover->delay_ns);
 }
 
+void takeover_note_adopted(struct takeover *takeover)
+{
+	takeover->has_died = true;
+	takeover->sealed_since = (struct instant){.ns = 1};
+	takeover->delay_ns = TAKEOVER_FIRST_NS;
+}
+
 void takeover_note_continued(struct takeover *takeover, struct instant now)
 {
 	takeover->continued = now;

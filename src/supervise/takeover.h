@@ -51,6 +51,8 @@ void takeover_inherit(struct takeover *takeover, const struct takeover *from);
 
 void takeover_note_death(struct takeover *takeover, struct instant now);
 void takeover_note_start(struct takeover *takeover, struct instant now);
+/* The device was a predecessor's of this process: nobody knows how long ago it died. */
+void takeover_note_adopted(struct takeover *takeover);
 /* This process was stopped until now. */
 void takeover_note_continued(struct takeover *takeover, struct instant now);
 

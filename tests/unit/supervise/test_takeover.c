@@ -144,6 +144,16 @@ static struct tunnel_config hand_on(uint64_t wall_s)
 	return config;
 }
 
+/* Not even for one who begins in the machine's first second. */
+static void test_what_waited_in_the_device_of_a_dead_supervisor_is_dropped(void **state)
+{
+	(void)state;
+	takeover_note_adopted(&takeover);
+	assert_true(drops());
+	assert_int_equal(live(0), TAKEOVER_FIRST_NS * 2);
+	assert_true(drops());
+}
+
 static void test_the_first_one_inherits_nothing(void **state)
 {
 	static const uint8_t never[TUNNEL_TIMESTAMP_LEN];
@@ -218,6 +228,7 @@ int main(void)
 		TEST(test_what_waited_for_less_than_a_second_is_sent),
 		TEST(test_successors_that_die_at_once_do_not_make_packets_younger),
 		TEST(test_a_death_seen_after_a_stop_counts_as_an_old_one),
+		TEST(test_what_waited_in_the_device_of_a_dead_supervisor_is_dropped),
 		TEST(test_the_first_one_inherits_nothing),
 		TEST(test_port_and_endpoints_are_handed_on),
 		TEST(test_the_last_timestamp_is_the_later_of_the_one_told_and_now),
