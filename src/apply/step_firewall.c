@@ -62,11 +62,18 @@ static int load(const struct step *step, struct host *host, struct error *err)
 static int put_back(const struct step *step, struct host *host, struct error *err)
 {
 	AUTO_FREE char *before = NULL;
+	int r;
 
 	if (!host->record || !host->record->table[step->side].before)
 		return 0;
 	before = take_ptr(host->record->table[step->side].before);
-	return load_text(host, step, before, err);
+	r = load_text(host, step, before, err);
+	/* Undone once more, it stays. */
+	if (r == 0) {
+		free(host->record->table[step->side].before);
+		host->record->table[step->side].before = NULL;
+	}
+	return r;
 }
 
 static int unload(const struct step *step, struct host *host, struct error *err)

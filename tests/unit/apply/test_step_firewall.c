@@ -9,10 +9,12 @@
 #include "namespace.h"
 
 #include "apply/apply.h"
+#include "apply/observe.h"
+#include "apply/record.h"
 #include "base/error.h"
 #include "config/profile.h"
-#include "net/attr.h"
 #include "net/nft.h"
+#include "net/nftables.h"
 #include "plan/plan.h"
 #include "plan/ruleset.h"
 
@@ -35,6 +37,7 @@ enum {
 };
 
 static struct host host;
+static struct profile profile;
 
 static struct prefix make_prefix(const char *text)
 {
@@ -49,7 +52,6 @@ static void apply(const char *allowed_v4, const char *allowed_v6)
 	const struct plan_environment environment = {.ping_gid = NAMESPACE_ID, .has_ipv6 = true};
 	struct prefix allowed_ips[] = {make_prefix(allowed_v4), make_prefix(allowed_v6)};
 	struct profile_peer peer = {.allowed_ip = allowed_ips, .n_allowed_ips = 2};
-	static struct profile profile;
 	struct error err = {0};
 	struct plan plan;
 
@@ -542,43 +544,20 @@ static void test_no_raw_packet_leaves_by_another_link(void **state)
 	(void)close(fd);
 }
 
-struct counter {
-	const char *name;
-	uint64_t n_packets;
-};
-
-static int read_counter(void *context, const struct nlmsghdr *message)
-{
-	struct attrs attrs = attrs_of_message(message, sizeof(struct nfgenmsg));
-	struct counter *counter = context;
-	bool is_named = false;
-
-	while (attrs_next(&attrs)) {
-		struct attrs inner = attrs_of_nest(attrs.at);
-
-		if (mnl_attr_get_type(attrs.at) == NFTA_OBJ_NAME)
-			is_named = strcmp(mnl_attr_get_str(attrs.at), counter->name) == 0;
-		if (mnl_attr_get_type(attrs.at) != NFTA_OBJ_DATA || !is_named)
-			continue;
-		while (attrs_next(&inner))
-			if (mnl_attr_get_type(inner.at) == NFTA_COUNTER_PACKETS)
-				counter->n_packets = be64toh(mnl_attr_get_u64(inner.at));
-	}
-	return 0;
-}
-
 static uint64_t count_packets(const char *name)
 {
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-	struct counter counter = {.name = name};
+	struct observed_counter counters[OBSERVE_COUNTERS_MAX];
 	struct nlsock *sock = NULL;
+	int n;
 
-	assert_int_equal(nlsock_adopt(fd, &sock, NULL), 0);
-	(void)nlsock_begin(sock, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETOBJ, NLM_F_DUMP,
-			   sizeof(struct nfgenmsg));
-	assert_int_equal(nlsock_exchange(sock, read_counter, &counter, NULL), 0);
+	assert_int_equal(nftables_open(&sock, NULL), 0);
+	n = observe_counters(sock, counters, NULL);
 	nlsock_close(sock);
-	return counter.n_packets;
+	for (int i = 0; i < n; i++)
+		if (strcmp(counters[i].name, name) == 0)
+			return counters[i].packets;
+	fail_msg("no counter '%s'", name);
+	return 0;
 }
 
 static void test_what_is_refused_is_counted(void **state)
@@ -602,6 +581,92 @@ static void test_what_is_refused_is_counted(void **state)
 	expect_silence();
 	assert_int_equal(count_packets("not_accepted"), 2);
 	assert_true(count_packets("refused_out") > 0);
+}
+
+/* Where the kernel itself would drop it and not say so (::1: before any chain). */
+static void test_what_claims_or_wants_loopback_is_counted(void **state)
+{
+	static const struct {
+		struct flow flow;
+		const char *counter;
+	} cases[] = {
+		{{OTHER_V4, "127.0.0.1", OTHER_PORT, OUR_PORT}, "to_loopback_ipv4"},
+		{{OTHER_V4, "127.99.0.1", OTHER_PORT, OUR_PORT}, "to_loopback_ipv4"},
+		{{"127.0.0.1", OWN_V4, OTHER_PORT, OUR_PORT}, "own_source"},
+		{{OWN_V4, OWN_V4, OTHER_PORT, OUR_PORT}, "own_source"},
+		{{OWN_V6, OWN_V6, OTHER_PORT, OUR_PORT}, "own_source"},
+	};
+	struct packet packet;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t before = count_packets(cases[i].counter);
+
+		packet_udp(&packet, &cases[i].flow, "forged");
+		inject(&packet);
+		assert_int_equal(count_packets(cases[i].counter), before + 1);
+	}
+}
+
+static void test_what_is_of_no_flow_is_counted(void **state)
+{
+	struct packet packet;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	packet_syn(&packet, &new_flows[0]);
+	packet.bytes[20 + 13] = 4 | 2; /* SYN and RST */
+	inject(&packet);
+	expect_silence();
+	assert_int_equal(count_packets("invalid"), 1);
+}
+
+static int open_listener(const char *address)
+{
+	struct address parsed = packet_address(address);
+	union endpoint here = endpoint_make(&parsed, OUR_PORT);
+	int fd = socket(here.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, &here.any, endpoint_len(&here)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	return fd;
+}
+
+static void test_accepted_ports_are_answered_and_others_are_not(void **state)
+{
+	static const char *const any[] = {"0.0.0.0", "::"};
+	struct flow flow;
+	struct packet packet;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	for (size_t i = 0; i < 2; i++) {
+		int listener = open_listener(any[i]);
+		int server = open_udp(any[i], OUR_PORT + 1);
+		int closed = open_udp(any[i], OUR_PORT + 2);
+
+		packet_syn(&packet, &new_flows[i]);
+		inject(&packet);
+		assert_true(wait_for(host.tun_fd, 2000));
+		assert_true(packet_read(host.tun_fd, &packet)); /* SYN and ACK */
+		flow = new_flows[i];
+		flow.to_port = OUR_PORT + 1;
+		packet_udp(&packet, &flow, "hello");
+		inject(&packet);
+		expect_udp(server, "hello");
+		flow.to_port = OUR_PORT + 2;
+		packet_udp(&packet, &flow, "hello");
+		inject(&packet);
+		expect_nothing(closed);
+		/* the port that TCP may come to, by UDP */
+		packet_udp(&packet, &new_flows[i], "hello");
+		inject(&packet);
+		(void)close(listener);
+		(void)close(server);
+		(void)close(closed);
+	}
+	assert_int_equal(count_packets("not_accepted"), 4);
 }
 
 static void test_nothing_is_forwarded(void **state)
@@ -656,6 +721,19 @@ static void test_ping_needs_no_capability(void **state)
 	(void)close(fd);
 }
 
+static int accepting_setup(void **state)
+{
+	int r;
+
+	profile.accept[0] = (struct profile_accept){PROTOCOL_TCP, {OUR_PORT, OUR_PORT}, {0}};
+	profile.accept[1] =
+		(struct profile_accept){PROTOCOL_UDP, {OUR_PORT + 1, OUR_PORT + 1}, {0}};
+	profile.n_accepts = 2;
+	r = run_setup(state);
+	profile.n_accepts = 0;
+	return r;
+}
+
 static int restricted_setup(void **state)
 {
 	int r = namespace_setup(state);
@@ -703,7 +781,101 @@ static void test_a_tunnel_that_is_gone_is_an_error_at_once(void **state)
 	(void)close(fd6);
 }
 
+/* ---- a table in place of another ---- */
+
+static char first[] = "table inet adit {\n\tchain first { }\n}\n";
+static char second[] = "table inet adit {\n\tchain second { }\n}\n";
+
+static int load(struct step *step, char *ruleset, struct error *err)
+{
+	const struct plan plan = {.step = step, .n_steps = 1, .ruleset = {ruleset}};
+
+	return apply_plan(&plan, &host, NULL, err);
+}
+
+static bool has_chain(const char *name)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "list chain inet adit %s", name);
+	return nft_apply(text, NULL) == 0;
+}
+
+static int bare_setup(void **state)
+{
+	int r = namespace_setup(state);
+
+	return r == 0 && !namespace_reason ? host_open(&host, NULL) : r;
+}
+
+static void test_a_table_where_there_is_one_is_refused_unless_it_replaces_that(void **state)
+{
+	struct step step = {.kind = STEP_FIREWALL_LOAD};
+	struct error err;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	assert_int_equal(load(&step, first, NULL), 0);
+	assert_int_equal(load(&step, second, &err), -EEXIST);
+	assert_true(has_chain("first"));
+	step.firewall.is_replaced = true;
+	assert_int_equal(load(&step, second, NULL), 0);
+	assert_true(has_chain("second"));
+	assert_false(has_chain("first"));
+}
+
+static void test_undo_puts_back_what_was_replaced(void **state)
+{
+	struct step step = {.kind = STEP_FIREWALL_LOAD, .firewall = {.is_replaced = true}};
+	struct record record = {0};
+	const struct plan plan = {.step = &step, .n_steps = 1, .ruleset = {second}};
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	host.record = &record;
+	assert_int_equal(load(&step, first, NULL), 0);
+	assert_int_equal(load(&step, second, NULL), 0);
+	assert_string_equal(record.table[SIDE_INSIDE].ruleset, second);
+	assert_true(record.table[SIDE_INSIDE].loader > 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(apply_undo(&plan, &host, NULL), 0);
+		assert_true(has_chain("first"));
+	}
+	record_done(&record);
+}
+
+static void test_undo_leaves_a_table_in_place_of_one_that_nobody_knows(void **state)
+{
+	struct step step = {.kind = STEP_FIREWALL_LOAD, .firewall = {.is_replaced = true}};
+	const struct plan plan = {.step = &step, .n_steps = 1, .ruleset = {second}};
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	assert_int_equal(load(&step, second, NULL), 0);
+	assert_int_equal(apply_undo(&plan, &host, NULL), 0);
+	assert_true(has_chain("second"));
+}
+
+static void test_a_table_removed_is_not_known_any_more(void **state)
+{
+	struct step step = {.kind = STEP_FIREWALL_LOAD};
+	struct record record = {0};
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	host.record = &record;
+	assert_int_equal(load(&step, first, NULL), 0);
+	assert_non_null(record.table[SIDE_INSIDE].ruleset);
+	step.is_removal = true;
+	assert_int_equal(load(&step, first, NULL), 0);
+	assert_null(record.table[SIDE_INSIDE].ruleset);
+	assert_false(has_chain("first"));
+	record_done(&record);
+}
+
+#define BARE(test)	 cmocka_unit_test_setup_teardown(test, bare_setup, run_teardown)
 #define RUN(test)	 cmocka_unit_test_setup_teardown(test, run_setup, run_teardown)
+#define ACCEPTING(test)	 cmocka_unit_test_setup_teardown(test, accepting_setup, run_teardown)
 #define RESTRICTED(test) cmocka_unit_test_setup_teardown(test, restricted_setup, run_teardown)
 
 int main(void)
@@ -724,11 +896,18 @@ int main(void)
 		RUN(test_nothing_leaves_by_another_link),
 		RUN(test_no_raw_packet_leaves_by_another_link),
 		RUN(test_what_is_refused_is_counted),
+		RUN(test_what_claims_or_wants_loopback_is_counted),
+		RUN(test_what_is_of_no_flow_is_counted),
 		RUN(test_nothing_is_forwarded),
+		ACCEPTING(test_accepted_ports_are_answered_and_others_are_not),
 		RUN(test_lo_answers_at_once),
 		RUN(test_ping_needs_no_capability),
 		RESTRICTED(test_outside_allowed_ips_is_an_error_at_once),
 		RESTRICTED(test_a_tunnel_that_is_gone_is_an_error_at_once),
+		BARE(test_a_table_where_there_is_one_is_refused_unless_it_replaces_that),
+		BARE(test_undo_puts_back_what_was_replaced),
+		BARE(test_undo_leaves_a_table_in_place_of_one_that_nobody_knows),
+		BARE(test_a_table_removed_is_not_known_any_more),
 	};
 
 	return cmocka_run_group_tests_name("apply/step_firewall", tests, namespace_group_setup,

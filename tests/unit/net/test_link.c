@@ -63,6 +63,29 @@ static void test_no_link_is_told_by_its_name(void **state)
 	assert_string_equal(err.what, "cannot delete link 'none': No such device");
 }
 
+static void test_a_link_gets_another_name_while_it_is_up(void **state)
+{
+	const struct link_change up = {.flags = IFF_UP, .flags_mask = IFF_UP};
+	struct link_info before;
+	struct link_info after;
+	struct error err;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	assert_int_equal(link_rename(sock, "eth0", "eth2", &err), -ENODEV);
+	assert_string_equal(err.what, "cannot read link 'eth0': No such device");
+	assert_int_equal(link_create(sock, &veth, NULL), 0);
+	assert_int_equal(link_change(sock, "eth0", &up, NULL), 0);
+	assert_int_equal(link_get(sock, "eth0", &before, NULL), 0);
+	assert_int_equal(link_rename(sock, "eth0", "eth1", &err), -EEXIST);
+	assert_non_null(strstr(err.what, "cannot rename link 'eth0'"));
+	if (link_rename(sock, "eth0", "eth2", NULL) == -EBUSY)
+		skip(); /* Linux before 6.2 */
+	assert_int_equal(link_get(sock, "eth2", &after, NULL), 0);
+	assert_int_equal(after.index, before.index);
+	assert_true(after.flags & IFF_UP);
+}
+
 static void test_a_link_is_made_with_its_peer_and_goes_with_it(void **state)
 {
 	struct link_info link;
@@ -240,6 +263,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		REAL(test_a_link_is_found_by_name_and_by_index),
 		REAL(test_no_link_is_told_by_its_name),
+		REAL(test_a_link_gets_another_name_while_it_is_up),
 		REAL(test_a_link_is_made_with_its_peer_and_goes_with_it),
 		REAL(test_a_link_is_made_with_its_mtu),
 		REAL(test_a_kind_that_the_kernel_has_not_is_told),

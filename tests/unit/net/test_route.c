@@ -243,6 +243,65 @@ static void test_a_scope_is_kept_to(void **state)
 	assert_true(route_get(sock, &to, 0, &path, NULL) < 0);
 }
 
+static int collect_all(void *context, const struct route *route)
+{
+	char *text = context;
+	char to[PREFIX_TEXT_LEN];
+	char from[PREFIX_TEXT_LEN] = "any";
+
+	if (route->is_kernels)
+		return 0;
+	if (route->from.len)
+		(void)prefix_print(&route->from, from);
+	(void)snprintf(text + strlen(text), 1024 - strlen(text),
+		       "%d %s from %s oif %d tos %u metric %u table %u\n", (int)route->type,
+		       prefix_print(&route->to, to), from, route->oif != 0, route->tos,
+		       route->metric, route->table);
+	return 0;
+}
+
+/* Added as it says, found so, and gone again. */
+static void expect_kept(const struct route *route, const char *expected)
+{
+	char text[1024] = "";
+	struct error err;
+
+	if (route_add(sock, route, &err) < 0)
+		fail_msg("%s", err.what);
+	assert_int_equal(route_dump(sock, collect_all, text, NULL), 0);
+	assert_string_equal(text, expected);
+	if (route_delete(sock, route, &err) < 0)
+		fail_msg("%s", err.what);
+	text[0] = '\0';
+	assert_int_equal(route_dump(sock, collect_all, text, NULL), 0);
+	assert_string_equal(text, "");
+}
+
+static void test_every_type_and_part_of_a_route_is_read_and_deleted(void **state)
+{
+	struct route route = make("192.0.2.0/24");
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	route.tos = 16;
+	expect_kept(&route, "0 192.0.2.0/24 from any oif 1 tos 16 metric 0 table 254\n");
+	route = make("2001:db8::/32");
+	assert_true(prefix_parse("fd00::/16", 9, &route.from));
+	expect_kept(&route, "0 2001:db8::/32 from fd00::/16 oif 1 tos 0 metric 1024 table 254\n");
+	route = make("192.0.2.0/24");
+	route.type = ROUTE_LOCAL;
+	route.table = RT_TABLE_LOCAL;
+	expect_kept(&route, "2 192.0.2.0/24 from any oif 1 tos 0 metric 0 table 255\n");
+	route.oif = 0;
+	route.table = 0;
+	route.type = ROUTE_BLACKHOLE;
+	expect_kept(&route, "3 192.0.2.0/24 from any oif 0 tos 0 metric 0 table 254\n");
+	route.type = ROUTE_PROHIBIT;
+	expect_kept(&route, "4 192.0.2.0/24 from any oif 0 tos 0 metric 0 table 254\n");
+	route.type = ROUTE_THROW;
+	expect_kept(&route, "5 192.0.2.0/24 from any oif 0 tos 0 metric 0 table 254\n");
+}
+
 /* ---- what the kernel may answer ---- */
 
 static void begin_route(struct fake *fake, uint32_t sequence, uint8_t family, uint8_t len)
@@ -394,6 +453,56 @@ static void test_what_was_learned_and_other_families_are_not_listed(void **state
 	fake_close(&fake);
 }
 
+static int count_links(void *context, const struct route *route)
+{
+	int *oif = context;
+
+	*oif = (int)route->oif + (route->has_gateway ? 100 : 0);
+	return 0;
+}
+
+/* Several links, or a nexthop object, which the kernel may tell of both ways. */
+static void test_a_route_by_several_links_has_none(void **state)
+{
+	static const uint16_t types[] = {RTA_MULTIPATH, RTA_NH_ID};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		static const uint8_t gateway[4] = {10, 0, 0, 1};
+		struct fake fake;
+		int oif = -1;
+
+		assert_true(fake_open(&fake));
+		begin_route(&fake, 1, AF_INET, 8);
+		mnl_attr_put_u32(&fake.message.header, RTA_OIF, 3);
+		mnl_attr_put(&fake.message.header, RTA_GATEWAY, sizeof(gateway), gateway);
+		mnl_attr_put_u32(&fake.message.header, types[i], 7);
+		fake_send(&fake);
+		fake_end(&fake, 1, 0);
+		assert_int_equal(route_dump(fake.sock, count_links, &oif, NULL), 0);
+		assert_int_equal(oif, 0);
+		fake_close(&fake);
+	}
+}
+
+/* ::ffff:10.0.0.0/104, which anybody may add, must not keep us from the others. */
+static void test_a_mapped_destination_is_passed_over(void **state)
+{
+	static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff, [12] = 10};
+	struct fake fake;
+	int oif = -1;
+
+	(void)state;
+	assert_true(fake_open(&fake));
+	begin_route(&fake, 1, AF_INET6, 104);
+	mnl_attr_put(&fake.message.header, RTA_DST, sizeof(mapped), mapped);
+	fake_send(&fake);
+	fake_end(&fake, 1, 0);
+	assert_int_equal(route_dump(fake.sock, count_links, &oif, NULL), 0);
+	assert_int_equal(oif, -1);
+	fake_close(&fake);
+}
+
 #define REAL(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -407,10 +516,13 @@ int main(void)
 		REAL(test_our_own_address_is_local),
 		REAL(test_no_way_is_told_with_the_address),
 		REAL(test_a_scope_is_kept_to),
+		REAL(test_every_type_and_part_of_a_route_is_read_and_deleted),
 		cmocka_unit_test(test_what_was_learned_about_the_path_counts),
 		cmocka_unit_test(test_a_path_without_a_link_is_none),
 		cmocka_unit_test(test_answers_that_are_no_routes_are_refused),
 		cmocka_unit_test(test_a_prefix_that_is_too_long_is_refused),
+		cmocka_unit_test(test_a_route_by_several_links_has_none),
+		cmocka_unit_test(test_a_mapped_destination_is_passed_over),
 		cmocka_unit_test(test_what_was_learned_and_other_families_are_not_listed),
 	};
 

@@ -79,17 +79,24 @@ static void print(const struct plan *plan, char *buffer)
 	assert_false(text.is_truncated);
 }
 
-static void expect(const struct plan_environment *environment, const char *lines)
+static void expect_lines(struct plan *plan, const char *lines)
 {
 	char text[TEXT_LEN];
+
+	print(plan, text);
+	assert_string_equal(text, lines);
+	plan_done(plan);
+	assert_null(plan->step);
+	assert_null(plan->ruleset[SIDE_INSIDE]);
+}
+
+static void expect(const struct plan_environment *environment, const char *lines)
+{
 	struct plan plan = {0};
 	struct error err;
 
 	assert_int_equal(plan_run(&profile, environment, &plan, &err), 0);
-	print(&plan, text);
-	assert_string_equal(text, lines);
-	plan_done(&plan);
-	assert_null(plan.step);
+	expect_lines(&plan, lines);
 }
 
 static void test_a_provider_with_both_families(void **state)
@@ -352,6 +359,125 @@ static void test_too_many_routes_are_refused(void **state)
 	expect_refusal(&usual, E2BIG, "more than 65472 AllowedIPs");
 }
 
+static void test_sealed_there_is_lo_and_nothing_else(void **state)
+{
+	struct plan plan = {0};
+
+	(void)state;
+	assert_int_equal(plan_seal(&usual, &plan, NULL), 0);
+	assert_int_equal(plan.mtu, 0);
+	assert_null(strstr(plan.ruleset[SIDE_INSIDE], "wg0"));
+	expect_lines(&plan, "firewall.load table inet adit, in place of what there is\n"
+			    "sysctls\n"
+			    "link.up lo\n"
+			    "route.add unreachable 0.0.0.0/0 metric 4294967295\n"
+			    "route.add unreachable ::/0 metric 4294967295\n");
+}
+
+static void make_named(enum profile_backend backend, struct plan *ret)
+{
+	struct error err;
+
+	add_address("10.0.0.2/32");
+	add_address("fd00::2/128");
+	add_peer("0.0.0.0/0 ::/0");
+	profile.accept[0] = (struct profile_accept){.protocol = PROTOCOL_TCP, .ports = {22, 22}};
+	profile.n_accepts = 1;
+	if (plan_named(&profile, &usual, backend, ret, &err) < 0)
+		fail_msg("%s", err.what);
+}
+
+static void test_a_lasting_namespace_begins_with_its_seal(void **state)
+{
+	struct plan plan = {0};
+
+	(void)state;
+	make_named(BACKEND_USERSPACE, &plan);
+	assert_non_null(strstr(plan.ruleset[SIDE_INSIDE], "oifname \"wg0\" accept"));
+	assert_non_null(strstr(plan.ruleset[SIDE_INSIDE], "tcp dport 22 accept"));
+	assert_null(plan.ruleset[SIDE_HOST]);
+	expect_lines(&plan, "firewall.load table inet adit, in place of what there is\n"
+			    "sysctls\n"
+			    "link.up lo\n"
+			    "route.add unreachable 0.0.0.0/0 metric 4294967295\n"
+			    "route.add unreachable ::/0 metric 4294967295\n"
+			    "tun.create wg0 mtu 1420 gso_max_segs 45\n"
+			    "sysctls\n"
+			    "address.add 10.0.0.2/32 dev wg0\n"
+			    "address.add fd00::2/128 dev wg0\n"
+			    "link.up wg0\n"
+			    "route.add 0.0.0.0/0 dev wg0\n"
+			    "route.add ::/0 dev wg0\n");
+}
+
+static void test_the_kernels_tunnel_is_asked_for_outside(void **state)
+{
+	struct plan plan = {0};
+	const struct step *tunnel;
+
+	(void)state;
+	make_named(BACKEND_KERNEL, &plan);
+	tunnel = &plan.step[place_of(&plan, STEP_WIREGUARD_CREATE)];
+	assert_int_equal(tunnel->side, SIDE_HOST);
+	assert_int_equal(tunnel->tun.mtu, 1420);
+	assert_int_equal(tunnel->tun.gso_max_segs, 0);
+	for (size_t i = 0; i < plan.n_steps; i++)
+		assert_int_equal(plan.step[i].side,
+				 &plan.step[i] == tunnel ? SIDE_HOST : SIDE_INSIDE);
+	plan_done(&plan);
+}
+
+static void test_the_tunnels_own_settings_are_closed_in_a_lasting_namespace(void **state)
+{
+	static const char *const expected[][2] = {
+		{"net/ipv4/conf/wg0/forwarding", "0"},
+		{"net/ipv4/conf/wg0/accept_redirects", "0"},
+		{"net/ipv4/conf/wg0/send_redirects", "0"},
+		{"net/ipv4/conf/wg0/accept_source_route", "0"},
+		{"net/ipv4/conf/wg0/route_localnet", "0"},
+		{"net/ipv4/conf/wg0/accept_local", "0"},
+		{"net/ipv6/conf/wg0/disable_ipv6", "0"},
+		{"net/ipv6/conf/wg0/forwarding", "0"},
+		{"net/ipv6/conf/wg0/accept_ra", "0"},
+		{"net/ipv6/conf/wg0/autoconf", "0"},
+		{"net/ipv6/conf/wg0/accept_redirects", "0"},
+		{"net/ipv6/conf/wg0/accept_source_route", "0"},
+		{"net/ipv6/conf/wg0/addr_gen_mode", "1"},
+	};
+	struct plan plan = {0};
+
+	(void)state;
+	make_named(BACKEND_USERSPACE, &plan);
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+		assert_string_equal(setting_of(&plan, expected[i][0]), expected[i][1]);
+	plan_done(&plan);
+	assert_int_equal(
+		plan_named(&profile, &(struct plan_environment){0}, BACKEND_USERSPACE, &plan, NULL),
+		0);
+	assert_string_equal(setting_of(&plan, "net/ipv6/conf/wg0/accept_ra"), "not set");
+	plan_done(&plan);
+}
+
+static void test_a_backend_has_to_be_chosen_first(void **state)
+{
+	struct plan plan = {0};
+	struct error err;
+
+	(void)state;
+	add_address("10.0.0.2/32");
+	assert_int_equal(plan_named(&profile, &usual, BACKEND_AUTO, &plan, &err), -EINVAL);
+	assert_string_equal(err.what, "the tunnel's backend is not chosen yet");
+	assert_null(plan.step);
+}
+
+static void test_a_name_that_may_not_stand_in_the_rules_is_refused(void **state)
+{
+	(void)state;
+	add_address("10.0.0.2/32");
+	(void)strcpy(profile.device, "wg*");
+	expect_refusal(&usual, EINVAL, "the tunnel's name is not the name of a link");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,6 +503,14 @@ int main(void)
 		cmocka_unit_test_setup(
 			test_an_mtu_below_ipv6s_least_is_refused_with_an_ipv6_address, begin),
 		cmocka_unit_test_setup(test_too_many_routes_are_refused, begin),
+		cmocka_unit_test_setup(test_sealed_there_is_lo_and_nothing_else, begin),
+		cmocka_unit_test_setup(test_a_lasting_namespace_begins_with_its_seal, begin),
+		cmocka_unit_test_setup(test_the_kernels_tunnel_is_asked_for_outside, begin),
+		cmocka_unit_test_setup(
+			test_the_tunnels_own_settings_are_closed_in_a_lasting_namespace, begin),
+		cmocka_unit_test_setup(test_a_backend_has_to_be_chosen_first, begin),
+		cmocka_unit_test_setup(test_a_name_that_may_not_stand_in_the_rules_is_refused,
+				       begin),
 	};
 
 	return cmocka_run_group_tests_name("plan/plan", tests, NULL, NULL);
