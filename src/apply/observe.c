@@ -6,6 +6,8 @@
 #include "plan/ruleset.h"
 
 #include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -67,8 +69,35 @@ static int keep_counter(void *context, const struct nftables_counter *counter)
 	return 0;
 }
 
-int observe_counters(struct nlsock *nftables, struct observed_counter ret[OBSERVE_COUNTERS_MAX],
-		     struct error *err)
+/* Of /proc/net/dev_snmp6/DEVICE, whose lines are a name, space and a number.  The
+ * same by rtnetlink has no names, and Linux has changed the order of the numbers.
+ */
+static uint64_t read_header_errors(const char *device)
+{
+	char path[sizeof("/proc/self/net/dev_snmp6/") + IFNAMSIZ];
+	char line[128];
+	unsigned long long n = 0;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/net/dev_snmp6/%s", device);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "Ip6InHdrErrors %llu", &n) == 1)
+			break;
+	if (file)
+		(void)fclose(file);
+	return n;
+}
+
+static void add_header_errors(struct counting *counting, const char *device)
+{
+	for (int i = 0; i < counting->n_counters; i++)
+		if (strcmp(counting->counter[i].name, RULESET_COUNTER_LOOPBACK6) == 0)
+			counting->counter[i].packets += read_header_errors(device);
+}
+
+int observe_counters(struct nlsock *nftables, const char *device,
+		     struct observed_counter ret[OBSERVE_COUNTERS_MAX], struct error *err)
 {
 	struct counting counting = {.counter = ret};
 	int r;
@@ -79,5 +108,9 @@ int observe_counters(struct nlsock *nftables, struct observed_counter ret[OBSERV
 			.meaning = ruleset_counters[i].meaning,
 		};
 	r = nftables_counters(nftables, RULESET_TABLE, keep_counter, &counting, err);
-	return r < 0 ? r : counting.n_counters;
+	if (r < 0)
+		return r;
+	if (device)
+		add_header_errors(&counting, device);
+	return counting.n_counters;
 }

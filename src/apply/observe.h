@@ -37,10 +37,15 @@ struct observed_counter {
 
 enum { OBSERVE_COUNTERS_MAX = 16 };
 
-/* By a handle of nftables_open() in that namespace.  In the order of plan/ruleset.h's
- * list; a counter that is not there counts 0.  Returns how many.
+/* In the order of plan/ruleset.h's list; a counter that is not there counts 0.
+ * Returns how many.  The handle is nftables_open()'s of that namespace, and may be
+ * read from anywhere.
+ *
+ * What comes for ::1 by the tunnel is dropped, and counted with all that has no
+ * valid IPv6 header, before any rule, and told in /proc only: it is added where the
+ * caller is in the namespace and names the tunnel (else `device` is NULL).
  */
-int observe_counters(struct nlsock *nftables, struct observed_counter ret[OBSERVE_COUNTERS_MAX],
-		     struct error *err);
+int observe_counters(struct nlsock *nftables, const char *device,
+		     struct observed_counter ret[OBSERVE_COUNTERS_MAX], struct error *err);
 
 #endif

@@ -7,8 +7,8 @@
  * chain, as IGMP does.  Fragments are put together before any of our chains sees
  * them (nf_defrag), so a later one needs no rule.  Path MTU discovery works: its
  * ICMP errors are `related`.  The kernel itself would drop what `prerouting` does
- * (::1 before any chain but an ingress one, which needs its link to be there),
- * but would not say so.
+ * (what comes for ::1 before any chain but an ingress one, which needs its link to
+ * be there), but would not say so.
  * Packet sockets send past these hooks, by a link that exists: the tunnel and
  * lo are all there are.
  */
@@ -25,7 +25,7 @@ const struct ruleset_counter ruleset_counters[] = {
 	{"refused_out", "sent by neither the tunnel nor lo"},
 	{"refused_in", "received by neither the tunnel nor lo"},
 	{"to_loopback_ipv4", "from the tunnel to 127.0.0.0/8"},
-	{"to_loopback_ipv6", "from the tunnel to ::1"},
+	{RULESET_COUNTER_LOOPBACK6, "from the tunnel to ::1, or with no IPv6 header"},
 	{"own_source", "from the tunnel with an address of our own"},
 	{"invalid", "from the tunnel and of no flow"},
 	{"not_accepted", "new flows from the tunnel, to no accepted port"},

@@ -45,6 +45,7 @@ struct ruleset_counter {
 	const char *name;    /* in the table */
 	const char *meaning; /* a few words for a person */
 };
+#define RULESET_COUNTER_LOOPBACK6 "to_loopback_ipv6"
 /* In the order in which they are to be shown; ends with a NULL name. */
 extern const struct ruleset_counter ruleset_counters[];
 

@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "net/ifaddr.h"
 #include "net/link.h"
+#include "net/nft.h"
+#include "net/nftables.h"
 #include "net/nlsock.h"
 #include "net/route.h"
 
@@ -111,6 +113,32 @@ static void test_a_setting_that_is_not_there_is_told(void **state)
 	assert_non_null(strstr(err.what, "/proc/sys/net/none"));
 }
 
+static void test_counters_are_there_before_their_table_and_have_its_order(void **state)
+{
+	struct observed_counter counters[OBSERVE_COUNTERS_MAX];
+	struct nlsock *nftables = NULL;
+	struct error err;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	assert_int_equal(nftables_open(&nftables, NULL), 0);
+	assert_int_equal(observe_counters(nftables, NULL, counters, &err), 8);
+	assert_string_equal(counters[0].name, "refused_out");
+	assert_int_equal(counters[0].packets, 0);
+	assert_int_equal(nft_apply("table inet adit { counter refused_in { packets 3 bytes 180 }; "
+				   "counter others { packets 1 bytes 1 }; }",
+				   NULL),
+			 0);
+	assert_int_equal(observe_counters(nftables, "none", counters, &err), 8);
+	assert_string_equal(counters[1].name, "refused_in");
+	assert_string_equal(counters[1].meaning, "received by neither the tunnel nor lo");
+	assert_int_equal(counters[1].packets, 3);
+	assert_int_equal(counters[1].bytes, 180);
+	nlsock_close(nftables);
+	assert_true(observe_counters(sock, NULL, counters, &err) < 0);
+	assert_non_null(strstr(err.what, "cannot read the counters"));
+}
+
 #define REAL(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -120,6 +148,7 @@ int main(void)
 		REAL(test_our_own_group_may_ping),
 		REAL(test_ipv6_that_is_disabled_on_the_host_counts_all_the_same),
 		REAL(test_present_values_are_kept_for_undo),
+		REAL(test_counters_are_there_before_their_table_and_have_its_order),
 		cmocka_unit_test(test_a_setting_that_is_not_there_is_told),
 	};
 

@@ -551,7 +551,7 @@ static uint64_t count_packets(const char *name)
 	int n;
 
 	assert_int_equal(nftables_open(&sock, NULL), 0);
-	n = observe_counters(sock, counters, NULL);
+	n = observe_counters(sock, "wg0", counters, NULL);
 	nlsock_close(sock);
 	for (int i = 0; i < n; i++)
 		if (strcmp(counters[i].name, name) == 0)
@@ -583,7 +583,7 @@ static void test_what_is_refused_is_counted(void **state)
 	assert_true(count_packets("refused_out") > 0);
 }
 
-/* Where the kernel itself would drop it and not say so (::1: before any chain). */
+/* Where the kernel itself would drop it and not say so (::1: before any rule). */
 static void test_what_claims_or_wants_loopback_is_counted(void **state)
 {
 	static const struct {
@@ -595,6 +595,8 @@ static void test_what_claims_or_wants_loopback_is_counted(void **state)
 		{{"127.0.0.1", OWN_V4, OTHER_PORT, OUR_PORT}, "own_source"},
 		{{OWN_V4, OWN_V4, OTHER_PORT, OUR_PORT}, "own_source"},
 		{{OWN_V6, OWN_V6, OTHER_PORT, OUR_PORT}, "own_source"},
+		{{OTHER_V6, "::1", OTHER_PORT, OUR_PORT}, "to_loopback_ipv6"},
+		{{"::1", OWN_V6, OTHER_PORT, OUR_PORT}, "to_loopback_ipv6"},
 	};
 	struct packet packet;
 
