@@ -8,6 +8,7 @@
 static const struct command commands[] = {
 	{"run", "one command behind the tunnel; no root needed", command_run},
 	{"up", "a lasting namespace from /etc/adit/NAME.conf", command_up},
+	{"exec", "a command in it, confined as by run", command_exec},
 	{"down", "its end", command_named},
 	{"reload", "its file, read anew", command_named},
 	{"restart", "its supervisor, started anew", command_named},

@@ -1,5 +1,6 @@
 #include "apply/observe.h"
 
+#include "base/fd.h"
 #include "net/nftables.h"
 #include "net/route.h"
 #include "net/sysctl.h"
@@ -7,6 +8,7 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,11 +22,30 @@ static bool has_ipv6(void)
 	return access("/proc/sys/net/ipv6", F_OK) == 0 || errno != ENOENT;
 }
 
+/* Root's namespaces are for everybody.  The map is the one that the namespace's owner
+ * has or will have: every id of ours to itself.
+ */
+static gid_t last_ping_gid(void)
+{
+	const unsigned long long most = INT32_MAX; /* icmp(7), ping_group_range */
+	unsigned long long first;
+	unsigned long long count;
+	unsigned long long last;
+	char map[256];
+
+	if (geteuid() != 0 || fd_read_file("/proc/self/gid_map", map, sizeof(map)) < 0 ||
+	    sscanf(map, " %llu %*u %llu", &first, &count) != 2 || first > getgid())
+		return 0;
+	last = first + count - 1;
+	return (gid_t)(last < most ? last : most);
+}
+
 struct plan_environment observe_environment(struct nlsock *sock, const union endpoint *endpoint,
 					    uint32_t mark)
 {
 	struct plan_environment environment = {
 		.ping_gid = getgid(),
+		.ping_gid_last = last_ping_gid(),
 		.has_ipv6 = has_ipv6(),
 	};
 	struct route_path path;

@@ -24,6 +24,7 @@ int command_run(int argc, char **argv);
 int command_demo(int argc, char **argv);
 int command_device(int argc, char **argv);
 int command_plan(int argc, char **argv);
+int command_exec(int argc, char **argv);
 int command_up(int argc, char **argv);
 int command_seal(int argc, char **argv);
 /* down, reload, restart, wait, status, list: argv[0] says which. */

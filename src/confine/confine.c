@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "confine/channel.h"
 #include "confine/descriptors.h"
+#include "confine/entry.h"
 #include "confine/init.h"
 #include "confine/namespaces.h"
 #include "confine/probe.h"
@@ -68,6 +69,8 @@ static int prepare(const struct confine_options *options, struct init *ret, stru
 	if (r < 0)
 		return r;
 	*ret = (struct init){.options = options, .uid = geteuid(), .gid = getegid()};
+	for (size_t i = 0; i < ENTRY_MOUNTS; i++)
+		ret->given[i] = -1;
 	if (!options->as_root && ret->uid == 0)
 		return error_set(err, EPERM, "a command is not run as root without --as-root");
 	if (options->signals)
@@ -78,6 +81,21 @@ static int prepare(const struct confine_options *options, struct init *ret, stru
 		return error_errno(err, errno, "cannot tell the working directory");
 	find_terminal(ret->terminal, sizeof(ret->terminal));
 	return 0;
+}
+
+/* As fork(2): the pid, 0 in the child, negative with err filled. */
+static pid_t make_process(struct init *init, unsigned long flags, struct error *err)
+{
+	const struct confine_options *options = init->options;
+	pid_t pid;
+
+	if (options->entry && !init->ns)
+		return entry_fork(options->entry, flags, options->as_root, init->given, err);
+	pid = namespaces_fork(flags);
+	if (pid >= 0)
+		return pid;
+	return flags & CLONE_NEWUSER ? probe_explain_namespaces(-pid, err)
+				     : error_errno(err, -pid, "cannot fork");
 }
 
 /* The child speaks on one end, and the other becomes the confine's. */
@@ -91,15 +109,14 @@ static int fork_init(struct init *init, unsigned long flags, struct confine *con
 		return error_errno(err, -r, "cannot make a socket pair");
 	init->channel = pair[1];
 	confine->channel = pair[0];
-	confine->init = namespaces_fork(flags);
+	confine->init = make_process(init, flags, err);
 	if (confine->init == 0)
 		init_run(init);
 	(void)close(pair[1]);
 	if (confine->init < 0) {
 		r = confine->init;
 		confine->init = -1;
-		return flags & CLONE_NEWUSER ? probe_explain_namespaces(-r, err)
-					     : error_errno(err, -r, "cannot fork");
+		return r;
 	}
 	confine->init_fd = (int)syscall(SYS_pidfd_open, confine->init, 0);
 	if (confine->init_fd < 0)
@@ -107,9 +124,10 @@ static int fork_init(struct init *init, unsigned long flags, struct confine *con
 	return 0;
 }
 
-static int map_as_root(const struct confine *confine, struct error *err)
+/* With an entry the ids are mapped: only the parent namespace may do that. */
+static int map_as_root(const struct confine *confine, bool has_entry, struct error *err)
 {
-	int r = namespaces_map_all(confine->init, err);
+	int r = has_entry ? 0 : namespaces_map_all(confine->init, err);
 
 	if (r == 0) {
 		r = channel_say(confine->channel, CHANNEL_MAPPED, 0);
@@ -144,8 +162,9 @@ static int receive_namespaces(struct confine *confine, struct error *err)
 static int start(struct init *init, struct confine *confine, struct error *err)
 {
 	const struct confine_options *options = init->options;
-	unsigned long flags = CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID |
-			      (options->shares & SHARE_X11 ? 0 : CLONE_NEWIPC);
+	unsigned long flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID |
+			      (options->shares & SHARE_X11 ? 0 : CLONE_NEWIPC) |
+			      (options->entry ? 0 : CLONE_NEWNET);
 	AUTO_FREE char *unix_sockets = NULL;
 	int r = socktable_read(&unix_sockets, err);
 
@@ -157,7 +176,7 @@ static int start(struct init *init, struct confine *confine, struct error *err)
 	init->kept = confine->kept;
 	r = fork_init(init, flags, confine, err);
 	if (r == 0 && options->as_root)
-		r = map_as_root(confine, err);
+		r = map_as_root(confine, options->entry != NULL, err);
 	if (r == 0)
 		r = receive_namespaces(confine, err);
 	return r;

@@ -1,5 +1,6 @@
 #include "confine/devview.h"
 
+#include "confine/entry.h"
 #include "confine/host.h"
 #include "confine/options.h"
 #include "confine/view.h"
@@ -133,7 +134,12 @@ void devview_add_kernel(const struct view_host *host, struct view_plan *plan)
 	add_filesystem(plan, "proc", "/proc", VIEW_NO_EXEC, NULL);
 	if (host->options->as_root)
 		seal_proc(plan);
-	add_filesystem(plan, "sysfs", "/sys", VIEW_NO_EXEC | VIEW_READ_ONLY, NULL);
+	if (host->given)
+		view_add(plan, &(struct view_step){.kind = VIEW_GIVEN,
+						   .target = "/sys",
+						   .fd = host->given[ENTRY_SYSFS]});
+	else
+		add_filesystem(plan, "sysfs", "/sys", VIEW_NO_EXEC | VIEW_READ_ONLY, NULL);
 	view_add(plan,
 		 &(struct view_step){.kind = VIEW_ATTACH,
 				     .source = "/sys/fs/cgroup",

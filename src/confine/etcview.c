@@ -3,13 +3,32 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "confine/entry.h"
 #include "confine/host.h"
 #include "confine/layer.h"
 #include "confine/resolver.h"
+#include "confine/view.h"
 
 #include <errno.h>
 
 enum { RESOLVER_FILE_MAX = 16384 };
+
+/* Over the files that the layer has there. */
+static void cover(const struct view_host *host, struct view_plan *plan)
+{
+	static const struct {
+		const char *path;
+		enum entry_mount mount;
+	} files[] = {
+		{"/etc/resolv.conf", ENTRY_RESOLV_CONF},
+		{"/etc/nsswitch.conf", ENTRY_NSSWITCH},
+	};
+
+	for (size_t i = 0; host->given && i < sizeof(files) / sizeof(*files); i++)
+		view_add(plan, &(struct view_step){.kind = VIEW_GIVEN,
+						   .target = files[i].path,
+						   .fd = host->given[files[i].mount]});
+}
 
 int etcview_add(const struct view_host *host, struct view_plan *plan, struct error *err)
 {
@@ -36,5 +55,6 @@ int etcview_add(const struct view_host *host, struct view_plan *plan, struct err
 				  .path = "/etc",
 				  .extra = extra,
 				  .n_extras = sizeof(extra) / sizeof(*extra)});
+	cover(host, plan);
 	return 0;
 }

@@ -19,6 +19,7 @@ struct view_host {
 	const char *kept;	  /* folder made by tmpview_prepare(); "": none */
 	const char *unix_sockets; /* of socktable_read() */
 	const char *terminal;	  /* "/dev/pts/3"; "": standard input to error are none */
+	const int *given;	  /* of entry_fork(), by enum entry_mount; NULL: none */
 	struct mount_list mounts; /* of process 1's own mount namespace, before any step */
 };
 

@@ -86,7 +86,7 @@ static int map_ids(struct state *state, struct error *err)
 static int close_descriptors(struct state *state, struct error *err)
 {
 	const struct confine_options *options = state->init->options;
-	int keep[CONFINE_KEEP_FDS_MAX + 2];
+	int keep[CONFINE_KEEP_FDS_MAX + 2 + ENTRY_MOUNTS];
 	size_t n = 0;
 
 	(void)err;
@@ -94,6 +94,8 @@ static int close_descriptors(struct state *state, struct error *err)
 		keep[n++] = options->keep_fd[i];
 	keep[n++] = state->init->channel;
 	keep[n++] = options->tun_helper;
+	for (size_t i = 0; i < ENTRY_MOUNTS; i++)
+		keep[n++] = state->init->given[i];
 	descriptors_close_others(keep, n);
 	return 0;
 }
@@ -170,6 +172,7 @@ static int read_host(struct state *state, struct view_host *ret, struct error *e
 		.kept = init->kept,
 		.unix_sockets = init->unix_sockets,
 		.terminal = init->terminal,
+		.given = init->options->entry ? init->given : NULL,
 	};
 	return mounts_read(&ret->mounts, err);
 }
@@ -282,6 +285,13 @@ static const stage first_stages[] = {
 	NULL,
 };
 
+/* The network is there. */
+static const stage entering_stages[] = {
+	tie_to_parent, map_ids,	   close_descriptors, hand_over_namespaces,
+	make_view,     listen_bus, say_ready,	      prepare_launch,
+	await_go,      NULL,
+};
+
 static const stage joining_stages[] = {
 	tie_to_parent, enter_namespaces, close_descriptors, say_ready, prepare_launch, await_go,
 	NULL,
@@ -314,8 +324,12 @@ noreturn void init_run(struct init *init)
 {
 	struct state state = {.init = init, .bus = -1};
 	struct channel_message failure = {.kind = CHANNEL_FAILED, .number = EXIT_OURS};
-	const stage *stages = init->ns ? joining_stages : first_stages;
+	const stage *stages = first_stages;
 
+	if (init->ns)
+		stages = joining_stages;
+	else if (init->options->entry)
+		stages = entering_stages;
 	host_runtime_dir(init->uid, state.runtime_dir);
 	for (size_t i = 0; stages[i]; i++) {
 		if (stages[i](&state, &failure.error) < 0) {

@@ -12,6 +12,7 @@
 #ifndef ADIT_CONFINE_INIT_H
 #define ADIT_CONFINE_INIT_H
 
+#include "confine/entry.h"
 #include "confine/options.h"
 
 #include <stdnoreturn.h>
@@ -26,6 +27,7 @@ struct init {
 	const char *unix_sockets; /* of socktable_read() */
 	const int *ns;		  /* join these instead of being process 1; NULL */
 	const char *kept;	  /* of tmpview_prepare() */
+	int given[ENTRY_MOUNTS];  /* of entry_fork(); -1 without an entry */
 	char cwd[CONFINE_PATH_LEN];
 	char terminal[64]; /* "/dev/pts/3", or "" */
 };

@@ -55,12 +55,24 @@ void confine_signals_save(struct confine_signals *ret);
 typedef int (*confine_network)(void *context, int tun, int ret_fds[CONFINE_NETWORK_FDS_MAX],
 			       size_t *ret_n_fds, struct error *err);
 
+/* A network namespace that is there already, for process 1 to be made in. */
+struct confine_entry {
+	int userns; /* owns the network namespace; the caller may enter it */
+	int netns;
+	/* Files bound read-only over those of /etc, so that a change of them shows.
+	 * Opened with the rights the caller has over userns.
+	 */
+	const char *resolv_conf;
+	const char *nsswitch;
+};
+
 struct confine_options {
 	char *const *argv; /* NULL-terminated; argv[0] is looked for in PATH when it has no slash */
 	confine_network network;
 	void *network_context;
+	const struct confine_entry *entry; /* NULL: `network` makes one */
 
-	/* resolv.conf inside; no server: names are not resolved at all */
+	/* resolv.conf inside, unless entry has one; no server: names are not resolved at all */
 	const struct address *dns;
 	size_t n_dns;
 	const char *const *search;

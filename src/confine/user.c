@@ -145,15 +145,13 @@ int user_helper_open_tun(int helper, struct error *err)
 	return n_fds == 1 ? fds[0] : probe_explain_tun(code > 0 ? code : EIO, err);
 }
 
-static int drop(const struct user *user)
+static int drop(const struct user *user, uid_t saved)
 {
 	if (initgroups(user->name, user->gid) < 0 ||
 	    setresgid(user->gid, user->gid, user->gid) < 0 ||
-	    setresuid(user->uid, user->uid, user->uid) < 0)
+	    setresuid(user->uid, user->uid, saved) < 0)
 		return -errno;
-	if (setuid(0) == 0 || geteuid() != user->uid || getegid() != user->gid)
-		return -EPERM;
-	return 0;
+	return geteuid() == user->uid && getegid() == user->gid ? 0 : -EPERM;
 }
 
 /* Root's variables would have the command look into root's folders. */
@@ -174,11 +172,43 @@ static int set_environment(const struct user *user)
 	return r == 0 ? 0 : -ENOMEM;
 }
 
-int user_become(const struct user *user, struct error *err)
+static int become(const struct user *user, uid_t saved, struct error *err)
 {
-	int r = drop(user);
+	int r = drop(user, saved);
 
+	if (r == 0 && saved != 0 && setuid(0) == 0)
+		r = -EPERM;
 	if (r == 0)
 		r = set_environment(user);
 	return r < 0 ? error_errno(err, -r, "cannot become the user '%s'", user->name) : 0;
+}
+
+int user_become(const struct user *user, struct error *err)
+{
+	return become(user, user->uid, err);
+}
+
+int user_step_down(const struct user *user, struct error *err)
+{
+	return become(user, 0, err);
+}
+
+int user_step_up(struct error *err)
+{
+	uid_t real;
+	uid_t effective;
+	uid_t saved;
+
+	if (getresuid(&real, &effective, &saved) < 0 || (saved == 0 && seteuid(0) < 0))
+		return error_errno(err, errno, "cannot be root again");
+	return 0;
+}
+
+int user_step_down_for_good(struct error *err)
+{
+	uid_t uid = getuid();
+
+	if (setresuid(uid, uid, uid) < 0 || (uid != 0 && setuid(0) == 0))
+		return error_errno(err, EPERM, "cannot stop being root");
+	return 0;
 }

@@ -48,4 +48,12 @@ int user_helper_open_tun(int helper, struct error *err);
  */
 int user_become(const struct user *user, struct error *err);
 
+/* The same for now: root's uid is saved.  A child of this process may step up
+ * again, for a deed of root's; all step down for good in the end.  Both do
+ * nothing in a process that has not stepped down.
+ */
+int user_step_down(const struct user *user, struct error *err);
+int user_step_up(struct error *err);
+int user_step_down_for_good(struct error *err);
+
 #endif

@@ -62,7 +62,7 @@ void view_add(struct view_plan *plan, const struct view_step *step)
 	to->target = keep(plan, step->target);
 	to->source = keep(plan, step->source);
 	to->content = keep(plan, step->content);
-	to->fd = -1;
+	to->fd = step->kind == VIEW_GIVEN ? step->fd : -1;
 }
 
 void view_fail(struct view_plan *plan, const char *path, int code)
@@ -142,6 +142,11 @@ static int do_filesystem(const struct view_step *step)
 	return step->flags & VIEW_OPTIONAL && errno == ENOENT ? 0 : -errno;
 }
 
+static int do_given(const struct view_step *step)
+{
+	return place(step, step->fd);
+}
+
 static int do_attach(const struct view_step *step)
 {
 	/* -1: gone since the plan was made, and optional */
@@ -204,6 +209,7 @@ static const struct {
 	const char *verb; /* "cannot VERB 'TARGET' inside" */
 } kinds[VIEW_KINDS] = {
 	[VIEW_FILESYSTEM] = {do_filesystem, "mount the private"},
+	[VIEW_GIVEN] = {do_given, "mount"},
 	[VIEW_ATTACH] = {do_attach, "keep"},
 	[VIEW_BIND] = {do_bind, "mount"},
 	[VIEW_SEAL] = {do_seal, "make read-only"},

@@ -32,6 +32,7 @@ enum {
 
 enum view_kind {
 	VIEW_FILESYSTEM,  /* a new one of type `source` on target; content: its options */
+	VIEW_GIVEN,	  /* the detached mount `fd`, onto target; the plan closes it */
 	VIEW_ATTACH,	  /* source as the host's view has it, onto target */
 	VIEW_BIND,	  /* source as the steps before have made it, onto target */
 	VIEW_SEAL,	  /* target, a mount, becomes read-only */
@@ -60,7 +61,7 @@ struct view_step {
 	const char *target; /* the strings are the plan's own */
 	const char *source;
 	const char *content;
-	int fd; /* a detached mount, during view_apply(); -1: none */
+	int fd; /* a detached mount: of VIEW_GIVEN, else during view_apply(); -1: none */
 };
 
 struct view_plan {

@@ -118,13 +118,14 @@ static void add_sysctls(struct build *build)
 {
 	char group_range[STEP_SYSCTL_VALUE_LEN];
 	unsigned int gid = build->environment->ping_gid;
+	unsigned int last = build->environment->ping_gid_last;
 
 	for (size_t i = 0; i < LEN(ipv4_settings); i++)
 		add_sysctl(build, ipv4_settings[i].path, ipv4_settings[i].value);
 	for (size_t i = 0; build->environment->has_ipv6 && i < LEN(ipv6_settings); i++)
 		add_sysctl(build, ipv6_settings[i].path, ipv6_settings[i].value);
 	/* ICMP sockets without a capability (icmp(7)); IPv6's heed it, too. */
-	(void)snprintf(group_range, sizeof(group_range), "%u %u", gid, gid);
+	(void)snprintf(group_range, sizeof(group_range), "%u %u", gid, last > gid ? last : gid);
 	add_sysctl(build, "net/ipv4/ping_group_range", group_range);
 }
 

@@ -27,9 +27,11 @@ struct plan_environment {
 	 */
 	uint32_t path_mtu;
 	/* The group, as numbered inside the user namespace that owns the network
-	 * namespace, whose members may ping.
+	 * namespace, whose members may ping; and the last of a range of them (0: it
+	 * alone).
 	 */
 	gid_t ping_gid;
+	gid_t ping_gid_last;
 	bool has_ipv6; /* the kernel speaks it */
 };
 

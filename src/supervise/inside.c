@@ -16,7 +16,7 @@ struct answer {
 	struct error err;
 };
 
-static int enter(const struct inside *inside, struct error *err)
+int inside_enter(const struct inside *inside, struct error *err)
 {
 	if (inside->userns >= 0 && setns(inside->userns, CLONE_NEWUSER) < 0)
 		return error_errno(err, errno, "cannot enter the namespace's user namespace");
@@ -34,7 +34,7 @@ __attribute__((noreturn)) static void work_and_exit(const struct inside *inside,
 	size_t n_fds = 0;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	answer.r = enter(inside, &answer.err);
+	answer.r = inside_enter(inside, &answer.err);
 	if (answer.r == 0)
 		answer.r = function(context, fds, &n_fds, &answer.err);
 	/* a place in the caller's memory is the same here, an own one is not */

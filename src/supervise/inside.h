@@ -17,6 +17,9 @@ struct inside {
 	int userns; /* entered first; -1: the caller may enter as it is */
 };
 
+/* Moves the calling process, for good: of use in a child. */
+int inside_enter(const struct inside *inside, struct error *err);
+
 /* Runs in the child, which has the caller's memory but for its secrets and ends
  * afterwards.  What is in ret_fds is handed to the caller, in this order.
  */

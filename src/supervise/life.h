@@ -23,6 +23,7 @@ struct life {
 	int lock;   /* -1: none */
 	int listen; /* -1: none */
 	struct inside inside;
+	int holder; /* pidfd of what holds a user's namespace; -1: none */
 	struct prepared prepared;
 	const struct tunnel_backend *backend;
 	bool has_made_seal; /* this life did, and undoes it when it cannot begin */

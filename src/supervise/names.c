@@ -7,11 +7,13 @@
 #include "config/profile.h"
 #include "confine/options.h"
 #include "confine/resolver.h"
+#include "supervise/hidden.h"
 #include "supervise/place.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { NAMES_MAX = 16384 };
 
@@ -31,20 +33,21 @@ static int write_file(const char *path, const struct text *text, struct error *e
 	return r < 0 ? error_errno(err, -r, "cannot write '%s'", path) : 0;
 }
 
+/* NULL: without a configuration. */
 static int write_resolv_conf(const struct place *place, const struct profile *profile,
 			     struct error *err)
 {
 	const char *search[PROFILE_SEARCH_MAX];
 	struct confine_options options = {
-		.dns = profile->dns,
-		.n_dns = profile->n_dns,
+		.dns = profile ? profile->dns : NULL,
+		.n_dns = profile ? profile->n_dns : 0,
 		.search = search,
-		.n_search = profile->n_search,
+		.n_search = profile ? profile->n_search : 0,
 	};
 	char buffer[NAMES_MAX];
 	struct text text;
 
-	for (size_t i = 0; i < profile->n_search; i++)
+	for (size_t i = 0; i < options.n_search; i++)
 		search[i] = profile->search[i];
 	text_init(&text, buffer, sizeof(buffer));
 	resolver_write_resolv_conf(&options, &text);
@@ -63,9 +66,32 @@ static int write_nsswitch(const struct place *place, struct error *err)
 	return write_file(place->nsswitch, &text, err);
 }
 
+int names_ensure(const struct place *place, struct error *err)
+{
+	int r = 0;
+
+	if (access(place->resolv_conf, F_OK) < 0)
+		r = write_resolv_conf(place, NULL, err);
+	if (r == 0 && access(place->nsswitch, F_OK) < 0)
+		r = write_nsswitch(place, err);
+	return r;
+}
+
+static int write_hidden(const struct place *place, const struct profile *profile, struct error *err)
+{
+	struct hidden hidden = {0};
+	int r = hidden_add_profile(&hidden, profile);
+
+	r = r < 0 ? error_set(err, ENOMEM, "out of memory") : hidden_save(&hidden, place, err);
+	hidden_done(&hidden);
+	return r;
+}
+
 int names_write(const struct place *place, const struct profile *profile, struct error *err)
 {
-	int r = write_resolv_conf(place, profile, err);
+	int r = write_hidden(place, profile, err);
 
+	if (r == 0)
+		r = write_resolv_conf(place, profile, err);
 	return r == 0 ? write_nsswitch(place, err) : r;
 }

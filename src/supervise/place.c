@@ -37,6 +37,7 @@ int place_find(const char *name, struct place *ret, struct error *err)
 		{place.record, "/record", sizeof(place.record)},
 		{place.resolv_conf, "/resolv.conf", sizeof(place.resolv_conf)},
 		{place.nsswitch, "/nsswitch.conf", sizeof(place.nsswitch)},
+		{place.hidden, "/hidden", sizeof(place.hidden)},
 		{place.log, "/log", sizeof(place.log)},
 	};
 	int r;
@@ -82,6 +83,7 @@ void place_remove(const struct place *place)
 	(void)unlink(place->record);
 	(void)unlink(place->resolv_conf);
 	(void)unlink(place->nsswitch);
+	(void)unlink(place->hidden);
 	(void)unlink(place->log);
 	(void)unlink(place->control);
 	(void)unlink(place->lock);

@@ -5,6 +5,7 @@
  *     DIR/netns/NAME/seal         which namespace is adit's, and held while it is made
  *     DIR/netns/NAME/record       what cannot be told by looking (apply/record.h)
  *     DIR/netns/NAME/resolv.conf  for what runs inside, and nsswitch.conf
+ *     DIR/netns/NAME/hidden       the files with keys (hidden.h)
  *     DIR/netns/NAME/log          of a supervisor in the background
  *     /run/netns/NAME             the namespace itself, pinned; ip-netns(8) knows it too
  */
@@ -29,6 +30,7 @@ struct place {
 	char record[PLACE_PATH_LEN];
 	char resolv_conf[PLACE_PATH_LEN];
 	char nsswitch[PLACE_PATH_LEN];
+	char hidden[PLACE_PATH_LEN];
 	char log[PLACE_PATH_LEN];
 	char netns[PLACE_PATH_LEN];
 };

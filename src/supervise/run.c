@@ -5,51 +5,34 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "confine/command.h"
 #include "confine/confine.h"
-#include "confine/terminal.h"
 #include "confine/user.h"
 #include "supervise/diagnosis.h"
+#include "supervise/hidden.h"
 #include "supervise/join.h"
 #include "supervise/keeper.h"
 #include "supervise/network.h"
 #include "supervise/prepare.h"
 #include "supervise/registry.h"
+#include "supervise/session.h"
 #include "tunnel/tunnel.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
-
-#define GRACE_NS (10 * NS_PER_S) /* from SIGTERM to the end of all */
-
-enum { STATUS_ADIT = 125, STATUS_SIGNAL = 128 };
-
-enum run_state { RUN_CONNECTING, RUN_RUNNING, RUN_ENDED };
+#include <unistd.h>
 
 struct run {
 	const struct run_options *options;
-	enum run_state state;
-	int status; /* with RUN_ENDED */
-
+	struct session session;
 	struct prepared prepared;
 	struct registry registry;
-	struct confine confine;
-	struct terminal terminal;
-	struct loop *loop;
-	int signals; /* signalfd */
 	int fd[NETWORK_FDS];
 
 	struct keeper keeper;
 	bool is_ready; /* process 1 has made everything */
 	struct instant began;
 	struct instant deadline; /* of the wait for a handshake */
-	struct instant end_of_grace;
-	int grace_status; /* when it ends */
 	struct error *err;
 };
 
@@ -68,14 +51,13 @@ static int let_go(struct run *run)
 	bool has_handshake = run->keeper.has_handshake;
 
 	if (!run->is_ready || (run->options->has_wait && !has_handshake) ||
-	    run->state != RUN_CONNECTING)
+	    run->session.state != SESSION_STARTING)
 		return 0;
-	run->state = RUN_RUNNING;
 	run->deadline = (struct instant){0};
 	if (!run->options->is_quiet && has_handshake && log_use_color())
 		log_info("tunnel up after %.0f ms",
 			 (double)instant_since(clock_now(), run->began) / (double)NS_PER_MS);
-	return confine_go(&run->confine, run->err);
+	return session_go(&run->session);
 }
 
 static int on_stats(void *context, const struct tunnel_stats *stats)
@@ -115,75 +97,57 @@ static int explain_silence(struct run *run)
 	return diagnosis_explain(&facts, run->options->wait_ns, run->err);
 }
 
-/* ---- the confinement ---- */
+/* ---- the session's callbacks ---- */
 
-static void end(struct run *run, int status)
+static int take_network(void *context, const struct confine_event *event)
 {
-	run->state = RUN_ENDED;
-	run->status = status;
-}
+	struct run *run = context;
 
-static int take_network(struct run *run, const struct confine_event *event)
-{
 	if (event->n_fds != NETWORK_FDS)
 		return error_set(run->err, EPROTO, "process 1 made no network");
 	memcpy(run->fd, event->fd, sizeof(run->fd));
 	return keeper_open(&run->keeper, run->err);
 }
 
-/* The command has stopped, and so do we: whoever waits for us sees it. */
-static void stop_with_it(struct run *run)
+static int become_ready(void *context)
 {
-	terminal_note_stop(&run->terminal);
-	(void)raise(SIGSTOP);
+	struct run *run = context;
+
+	run->is_ready = true;
+	return let_go(run);
 }
 
-static int obey_event(struct run *run, const struct confine_event *event)
+static void note_continued(void *context)
 {
-	switch (event->kind) {
-	case CONFINE_NETWORK:
-		return take_network(run, event);
-	case CONFINE_READY:
-		run->is_ready = true;
-		return let_go(run);
-	case CONFINE_NOTE:
-		log_warn("%s%s%s", event->error.what, event->error.hint[0] ? "; " : "",
-			 event->error.hint);
-		return 0;
-	case CONFINE_STARTED:
-	case CONFINE_CONTINUED:
-		return 0;
-	case CONFINE_STOPPED:
-		stop_with_it(run);
-		return 0;
-	case CONFINE_EXITED:
-		end(run, event->status);
-		return 0;
-	case CONFINE_FAILED:
-		end(run, event->status);
-		log_error(&event->error);
-		return 0;
-	case CONFINE_GONE:
-		end(run, STATUS_ADIT);
-		return error_set(run->err, ECHILD,
-				 "process 1 of the namespace was killed; with "
-				 "it ended everything inside");
-	case CONFINE_EVENTS:
-		break;
-	}
+	struct run *run = context;
+
+	takeover_note_continued(&run->keeper.takeover, clock_now());
+}
+
+static struct instant next_deadline(void *context)
+{
+	const struct run *run = context;
+
+	return instant_first(run->deadline, keeper_next_deadline(&run->keeper));
+}
+
+static int handle_deadlines(void *context, struct instant now)
+{
+	struct run *run = context;
+
+	if (instant_is_due(run->deadline, now) && run->session.state == SESSION_STARTING)
+		return explain_silence(run);
+	keeper_handle_deadlines(&run->keeper, now);
 	return 0;
 }
 
-static int on_channel(void *context, int fd, uint32_t events)
-{
-	struct run *run = context;
-	struct confine_event event = {0};
-	int r = confine_receive(&run->confine, &event, run->err);
-
-	(void)fd;
-	(void)events;
-	return r < 0 ? r : obey_event(run, &event);
-}
+static const struct session_ops session_ops = {
+	.take_network = take_network,
+	.ready = become_ready,
+	.continued = note_continued,
+	.next_deadline = next_deadline,
+	.handle_deadlines = handle_deadlines,
+};
 
 static int on_join(void *context, int fd, uint32_t events)
 {
@@ -191,88 +155,7 @@ static int on_join(void *context, int fd, uint32_t events)
 
 	(void)fd;
 	(void)events;
-	join_serve(&run->registry, run->confine.ns);
-	return 0;
-}
-
-/* ---- signals ---- */
-
-/* What this process handles itself.  What was ignored at the start (nohup(1))
- * stays ignored.
- */
-static void choose_signals(const struct confine_signals *found, sigset_t *ret)
-{
-	static const int wanted[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT};
-
-	sigemptyset(ret);
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
-		if (!sigismember(&found->ignored, wanted[i]))
-			(void)sigaddset(ret, wanted[i]);
-}
-
-/* Before the command runs there is nobody to pass a signal to. */
-static void obey_signal_early(struct run *run, int number)
-{
-	if (number == SIGTSTP)
-		(void)raise(SIGSTOP);
-	else if (number != SIGCONT)
-		end(run, STATUS_SIGNAL + number);
-}
-
-static void obey_signal(struct run *run, const struct signalfd_siginfo *info)
-{
-	int number = (int)info->ssi_signo;
-	bool is_from_terminal = info->ssi_code == SI_KERNEL;
-
-	switch (number) {
-	case SIGCONT:
-		terminal_give_back(&run->terminal);
-		(void)confine_continue(&run->confine);
-		return;
-	case SIGTSTP:
-	case SIGINT:
-	case SIGQUIT:
-		/* the terminal's own reach the command too, being in our group */
-		if (!is_from_terminal)
-			(void)confine_signal(&run->confine, number);
-		return;
-	default:
-		if (instant_is_set(run->end_of_grace))
-			end(run, STATUS_SIGNAL + number); /* asked twice */
-		run->end_of_grace = instant_add(clock_now(), GRACE_NS);
-		run->grace_status = STATUS_SIGNAL + number;
-		(void)confine_signal(&run->confine, number);
-	}
-}
-
-static int on_signal(void *context, int fd, uint32_t events)
-{
-	struct run *run = context;
-	struct signalfd_siginfo info;
-
-	(void)events;
-	if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
-		return 0;
-	if (info.ssi_signo == SIGCONT)
-		takeover_note_continued(&run->keeper.takeover, clock_now());
-	if (run->state == RUN_CONNECTING)
-		obey_signal_early(run, (int)info.ssi_signo);
-	else
-		obey_signal(run, &info);
-	return 0;
-}
-
-static int open_signals(struct run *run, const struct confine_signals *found)
-{
-	sigset_t mine;
-
-	choose_signals(found, &mine);
-	(void)signal(SIGPIPE, SIG_IGN);
-	if (sigprocmask(SIG_BLOCK, &mine, NULL) < 0)
-		return error_errno(run->err, errno, "cannot block signals");
-	run->signals = signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (run->signals < 0)
-		return error_errno(run->err, errno, "cannot read signals");
+	join_serve(&run->registry, run->session.confine.ns);
 	return 0;
 }
 
@@ -285,41 +168,7 @@ struct names {
 	struct address dns[PROFILE_DNS_MAX];
 	char search_text[PROFILE_SEARCH_MAX][PROFILE_DOMAIN_LEN];
 	const char *search[PROFILE_SEARCH_MAX];
-	char **hidden; /* owned, and what it points to */
-	size_t n_hidden;
 };
-
-static void hide_file(struct names *names, const char *path)
-{
-	char *whole = realpath(path, NULL);
-
-	/* what this user cannot reach, the command cannot either */
-	if (whole)
-		names->hidden[names->n_hidden++] = whole;
-}
-
-/* The files that hold keys. */
-static int fill_hidden(const struct profile *profile, struct names *names,
-		       struct confine_options *options)
-{
-	names->hidden = calloc(profile->n_files + profile->n_key_files + 1, sizeof(char *));
-	if (!names->hidden)
-		return -ENOMEM;
-	for (size_t i = 0; i < profile->n_files; i++)
-		hide_file(names, profile->file[i]);
-	for (size_t i = 0; i < profile->n_key_files; i++)
-		hide_file(names, profile->key_file[i]);
-	options->hidden_file = (const char *const *)names->hidden;
-	options->n_hidden_files = names->n_hidden;
-	return 0;
-}
-
-static void names_done(struct names *names)
-{
-	for (size_t i = 0; i < names->n_hidden; i++)
-		free(names->hidden[i]);
-	free(names->hidden);
-}
 
 static void fill_names(const struct profile *profile, struct names *names,
 		       struct confine_options *options)
@@ -339,40 +188,14 @@ static int become_user(const struct run_options *options, struct confine_options
 		       struct error *err)
 {
 	struct user user;
-	int r;
+	int r = session_choose_user(options->user, confine->as_root, &user, err);
 
-	if (geteuid() != 0)
-		return options->user ? error_set(err, EPERM, "--user needs root") : 0;
-	if (confine->as_root)
-		return options->user ? error_set(err, EINVAL,
-						 "--user and --as-root exclude each "
-						 "other")
-				     : 0;
-	r = user_choose(options->user, &user, err);
-	if (r < 0)
+	if (r <= 0)
 		return r;
 	confine->tun_helper = user_helper_start(err);
 	if (confine->tun_helper < 0)
 		return confine->tun_helper;
 	return user_become(&user, err);
-}
-
-static int judge_command(const struct confine_options *confine, struct error *err)
-{
-	struct error advice = {0};
-
-	switch (command_judge(confine->argv, &advice)) {
-	case COMMAND_FINE:
-		return 0;
-	case COMMAND_WARN:
-		log_warn("%s%s%s", advice.what, advice.hint[0] ? "; " : "", advice.hint);
-		return 0;
-	case COMMAND_REFUSE:
-		if (err)
-			*err = advice;
-		return -advice.code;
-	}
-	return 0;
 }
 
 static int claim_key(struct run *run)
@@ -394,49 +217,19 @@ static void warn_of_profile(const struct run *run)
 			 "resolver is out of reach; add 'DNS = ADDRESS'");
 }
 
-static int watch(struct run *run)
+static int watch_joiners(struct run *run)
 {
-	int r = loop_add(run->loop, run->confine.channel, EPOLLIN, on_channel, run);
+	int r = loop_add(run->session.loop, run->registry.listen, EPOLLIN, on_join, run);
 
-	if (r == 0)
-		r = loop_add(run->loop, run->signals, EPOLLIN, on_signal, run);
-	if (r == 0 && run->registry.listen >= 0)
-		r = loop_add(run->loop, run->registry.listen, EPOLLIN, on_join, run);
-	return r < 0 ? error_errno(run->err, -r, "cannot watch the namespace") : 0;
-}
-
-static int handle_deadlines(struct run *run)
-{
-	struct instant now = clock_now();
-
-	if (instant_is_due(run->deadline, now) && run->state == RUN_CONNECTING)
-		return explain_silence(run);
-	keeper_handle_deadlines(&run->keeper, now);
-	if (instant_is_due(run->end_of_grace, now))
-		end(run, run->grace_status);
-	return 0;
-}
-
-static int turn_until_ended(struct run *run)
-{
-	while (run->state != RUN_ENDED) {
-		struct instant next = instant_first(run->deadline, run->end_of_grace);
-		int r = loop_turn(run->loop,
-				  instant_first(next, keeper_next_deadline(&run->keeper)));
-
-		if (r == 0)
-			r = handle_deadlines(run);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return r < 0 ? error_errno(run->err, -r, "cannot watch who joins") : 0;
 }
 
 /* Namespaces, network, tunnel, command: everything that is this run's alone. */
 static int run_own(struct run *run, const struct confine_options *asked)
 {
 	struct confine_options confine = *asked;
-	struct names names = {0};
+	struct hidden hidden = {0};
+	struct names names;
 	int r = claim_key(run);
 
 	if (r < 0)
@@ -445,26 +238,30 @@ static int run_own(struct run *run, const struct confine_options *asked)
 	r = prepare_network(&run->prepared, run->options->wait_ns, run->err);
 	if (r < 0)
 		return r;
-	r = keeper_init(&run->keeper, run->loop, run->prepared.profile, run->err);
+	r = keeper_init(&run->keeper, run->session.loop, run->prepared.profile, run->err);
 	if (r < 0)
 		return r;
 	fill_names(run->prepared.profile, &names, &confine);
-	if (fill_hidden(run->prepared.profile, &names, &confine) < 0)
+	r = hidden_add_profile(&hidden, run->prepared.profile);
+	if (r < 0)
 		return error_set(run->err, ENOMEM, "out of memory");
+	hidden_resolve(&hidden);
+	confine.hidden_file = (const char *const *)hidden.path;
+	confine.n_hidden_files = hidden.n_paths;
 	confine.network = network_make;
 	confine.network_context = &run->prepared.plan;
-	r = confine_start(&confine, &run->confine, run->err);
-	names_done(&names);
+	r = confine_start(&confine, &run->session.confine, run->err);
+	hidden_done(&hidden);
 	if (r < 0)
 		return r;
 	run->began = clock_now();
 	if (run->options->has_wait)
 		run->deadline = instant_add(run->began, run->options->wait_ns);
-	r = watch(run);
+	r = watch_joiners(run);
 	if (r < 0)
 		return r;
 	keeper_watch_network(&run->keeper);
-	return turn_until_ended(run);
+	return session_run(&run->session);
 }
 
 static int run_joined(struct run *run, const struct confine_options *confine)
@@ -479,38 +276,22 @@ static int run_joined(struct run *run, const struct confine_options *confine)
 		return r;
 	}
 	run->keeper.has_handshake = true;
-	r = confine_join(confine, ns, &run->confine, run->err);
+	r = confine_join(confine, ns, &run->session.confine, run->err);
 	for (int i = 0; i < CONFINE_NAMESPACES; i++)
 		if (ns[i] >= 0)
 			(void)close(ns[i]);
-	if (r == 0)
-		r = watch(run);
-	return r < 0 ? r : turn_until_ended(run);
-}
-
-static void tell_what_is_kept(struct run *run)
-{
-	char path[CONFINE_PATH_LEN];
-
-	if (confine_kept(&run->confine, path))
-		log_info("what the command left in /tmp is in %s", path);
+	return r < 0 ? r : session_run(&run->session);
 }
 
 static void run_done(struct run *run)
 {
-	confine_end(&run->confine);
-	terminal_reclaim(&run->terminal);
-	tell_what_is_kept(run);
-	confine_done(&run->confine);
+	session_end(&run->session);
 	keeper_done(&run->keeper);
 	registry_release(&run->registry);
 	for (int i = 0; i < NETWORK_FDS; i++)
 		if (run->fd[i] >= 0)
 			(void)close(run->fd[i]);
-	if (run->signals >= 0)
-		(void)close(run->signals);
-	loop_free(run->loop);
-	terminal_close(&run->terminal);
+	session_done(&run->session);
 	prepare_done(&run->prepared);
 }
 
@@ -534,43 +315,37 @@ static int prepare(struct run *run, struct confine_options *confine)
 	if (r == 0)
 		r = become_user(run->options, confine, run->err);
 	if (r == 0)
-		r = judge_command(confine, run->err);
-	if (r == 0)
-		r = open_signals(run, confine->signals);
-	if (r == 0 && !(run->loop = loop_new()))
-		r = error_set(run->err, ENOMEM, "out of memory");
+		r = session_judge(confine->argv, run->err);
 	return r;
 }
 
 int run_command(struct run_options *options, int *ret_status, struct error *err)
 {
 	struct confine_options confine = options->confine;
-	struct confine_signals found;
 	struct run run = {
 		.options = options,
+		.session = {.ops = &session_ops, .err = err},
 		.registry = {.lock = -1, .listen = -1},
-		.confine = {.init = -1, .init_fd = -1, .channel = -1, .kept_lock = -1},
-		.terminal = {.fd = -1},
 		.keeper = {.refresh = {.look_up = {.fd = -1}},
 			   .network = -1,
 			   .on_stats = on_stats,
 			   .fill_config = fill_config},
-		.signals = -1,
 		.fd = {-1, -1},
 		.err = err,
 	};
 	int r;
 
 	run.keeper.context = &run;
-	confine_signals_save(&found);
-	confine.signals = &found;
-	(void)signal(SIGCHLD, SIG_DFL); /* ignored, our children's ends would not be told */
-	terminal_open(&run.terminal);
-	r = prepare(&run, &confine);
+	run.session.context = &run;
+	session_init(&run.session);
+	r = session_open(&run.session);
+	confine.signals = &run.session.found;
+	if (r == 0)
+		r = prepare(&run, &confine);
 	if (r == 0)
 		r = options->is_joining ? run_joined(&run, &confine) : run_own(&run, &confine);
 	run_done(&run);
 	if (r == 0)
-		*ret_status = run.status;
+		*ret_status = run.session.status;
 	return r;
 }

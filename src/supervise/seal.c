@@ -8,6 +8,7 @@
 #include "confine/namespaces.h"
 #include "net/nlsock.h"
 #include "plan/plan.h"
+#include "supervise/names.h"
 #include "supervise/place.h"
 
 #include <dirent.h>
@@ -24,6 +25,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 
@@ -165,6 +167,7 @@ __attribute__((noreturn)) static void hold(void)
 	sigset_t none;
 
 	(void)prctl(PR_SET_NAME, "adit-holder");
+	(void)prctl(PR_SET_DUMPABLE, 1); /* its owner finds the namespace in /proc */
 	(void)setsid();
 	if (chdir("/") < 0)
 		_exit(1);
@@ -191,18 +194,24 @@ static int map_ids(const struct maker *maker, int socket, struct error *err)
 	return fd_read_exact(socket, &go, 1);
 }
 
-/* The second byte of the parent's: to stay. */
+/* Tells the parent, whose answer is a byte: to stay. */
+__attribute__((noreturn)) static void tell_and_hold(const struct sealed *sealed, int socket)
+{
+	char go;
+
+	if (fd_write_all(socket, sealed, sizeof(*sealed)) < 0 || fd_read_exact(socket, &go, 1) < 0)
+		_exit(1);
+	hold();
+}
+
 __attribute__((noreturn)) static void seal_and_exit(const struct maker *maker, int socket)
 {
 	struct sealed sealed = {0};
-	char go;
 
 	sealed.r = map_ids(maker, socket, &sealed.err);
 	if (sealed.r == 0)
 		sealed.r = seal_network(&sealed.err);
-	if (fd_write_all(socket, &sealed, sizeof(sealed)) < 0 || fd_read_exact(socket, &go, 1) < 0)
-		_exit(1);
-	hold();
+	tell_and_hold(&sealed, socket);
 }
 
 /* ---- the pin ---- */
@@ -240,22 +249,26 @@ static int pin(const struct place *place, const char *namespace, struct error *e
 
 /* ---- making it ---- */
 
-static int await_sealed(int socket, pid_t child, struct error *err)
+static int take_sealed(int socket, struct error *err)
 {
 	struct sealed sealed = {0};
+
+	if (fd_read_exact(socket, &sealed, sizeof(sealed)) < 0)
+		return error_set(err, ECHILD, "the namespace's first process has ended");
+	if (sealed.r < 0 && err)
+		*err = sealed.err;
+	return sealed.r;
+}
+
+static int await_sealed(int socket, pid_t child, struct error *err)
+{
 	int r = 0;
 
 	if (geteuid() == 0)
 		r = namespaces_map_all(child, err);
 	if (r == 0 && geteuid() == 0 && fd_write_all(socket, "", 1) < 0)
 		r = error_set(err, ECHILD, "the namespace's first process has ended");
-	if (r < 0)
-		return r;
-	if (fd_read_exact(socket, &sealed, sizeof(sealed)) < 0)
-		return error_set(err, ECHILD, "the namespace's first process has ended");
-	if (sealed.r < 0 && err)
-		*err = sealed.err;
-	return sealed.r;
+	return r < 0 ? r : take_sealed(socket, err);
 }
 
 /* The namespace is sealed: from here on it may be found. */
@@ -327,7 +340,74 @@ int seal_make(const struct place *place, bool *ret_was_there, struct error *err)
 		return refuse_others(place, err);
 	if (ret_was_there)
 		*ret_was_there = found == FOUND_OURS;
-	return found == FOUND_OURS ? 0 : make(place, fd, err);
+	r = names_ensure(place, err);
+	return r < 0 || found == FOUND_OURS ? r : make(place, fd, err);
+}
+
+/* ---- holding it ---- */
+
+/* In the child, which becomes the holder. */
+__attribute__((noreturn)) static void enter_and_hold(const struct inside *inside, int socket)
+{
+	struct sealed sealed = {0};
+
+	sealed.r = inside_enter(inside, &sealed.err);
+	tell_and_hold(&sealed, socket);
+}
+
+static int open_holder(pid_t holder, struct error *err)
+{
+	int fd = (int)syscall(SYS_pidfd_open, holder, 0);
+
+	return fd < 0 ? error_errno(err, errno, "cannot watch the holder") : fd;
+}
+
+static int hold_again(const struct inside *inside, struct pinned *record, int record_fd,
+		      struct error *err)
+{
+	int ends[2];
+	pid_t child;
+	int r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return error_errno(err, errno, "cannot make a socket pair");
+	child = namespaces_fork(0);
+	if (child == 0) {
+		(void)close(ends[0]);
+		(void)close(record_fd);
+		enter_and_hold(inside, ends[1]);
+	}
+	(void)close(ends[1]);
+	r = child < 0 ? error_errno(err, -child, "cannot fork") : take_sealed(ends[0], err);
+	record->holder = child;
+	if (r == 0)
+		r = write_pinned(record_fd, record, err);
+	if (r == 0)
+		r = fd_write_all(ends[0], "", 1);
+	(void)close(ends[0]);
+	if (r < 0 && child > 0)
+		end_child(child);
+	return r;
+}
+
+int seal_hold(const struct place *place, const struct inside *inside, struct error *err)
+{
+	AUTO_FD int fd = open_record(place, err);
+	struct pinned record;
+	struct pinned found;
+	struct stat info;
+	int r = 0;
+
+	if (fd < 0)
+		return fd;
+	if (!read_pinned(place->seal, &record) || record.holder == 0)
+		return -ENOENT;
+	if (fstat(inside->netns, &info) < 0 || info.st_dev != record.device ||
+	    info.st_ino != record.inode)
+		return error_set(err, ESTALE, "another namespace is called '%s' now", place->name);
+	if (look(place, &found) != FOUND_OURS)
+		r = hold_again(inside, &record, fd, err);
+	return r < 0 ? r : open_holder(record.holder, err);
 }
 
 /* ---- using it ---- */

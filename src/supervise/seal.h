@@ -31,6 +31,12 @@ int seal_make(const struct place *place, bool *ret_was_there, struct error *err)
 int seal_open(const struct place *place, struct inside *ret, struct error *err);
 void seal_close(struct inside *inside); /* accepts descriptors of -1 */
 
+/* A user's: another holder, where there is none any more; who has the descriptors may
+ * make one.  Returns a pidfd of the holder, readable when it ends; -ENOENT, without
+ * words, when the namespace is pinned and needs none.
+ */
+int seal_hold(const struct place *place, const struct inside *inside, struct error *err);
+
 /* A process inside. */
 struct seal_guest {
 	pid_t pid;

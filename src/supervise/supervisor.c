@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 
 #define STATUS_NS (15 * NS_PER_S) /* "handshake 12 s ago" grows old */
 
@@ -263,6 +264,38 @@ static int claim(struct life *life)
 	return life->listen < 0 ? life->listen : 0;
 }
 
+static int on_holder(void *context, int fd, uint32_t events);
+
+static int watch_holder(struct life *life, struct error *err)
+{
+	int fd = seal_hold(&life->place, &life->inside, err);
+
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0)
+		return fd;
+	life->holder = fd;
+	return loop_add(life->loop, fd, EPOLLIN, on_holder, life);
+}
+
+/* The namespace is still ours, and gets another one. */
+static int on_holder(void *context, int fd, uint32_t events)
+{
+	struct life *life = context;
+	struct error err = {0};
+
+	(void)events;
+	(void)waitid(P_PIDFD, (id_t)fd, &(siginfo_t){0}, WEXITED | WNOHANG); /* a child? */
+	loop_remove(life->loop, fd);
+	(void)close(fd);
+	life->holder = -1;
+	if (watch_holder(life, &err) < 0)
+		log_error(&err);
+	else
+		log_warn("what held the namespace has ended; something else holds it now");
+	return 0;
+}
+
 static int make_namespace(struct life *life)
 {
 	bool was_there = true;
@@ -271,6 +304,8 @@ static int make_namespace(struct life *life)
 	life->has_made_seal = r == 0 && !was_there;
 	if (r == 0)
 		r = seal_open(&life->place, &life->inside, life->err);
+	if (r == 0)
+		r = watch_holder(life, life->err);
 	if (r == 0)
 		r = names_write(&life->place, life->prepared.profile, life->err);
 	return r;
@@ -413,6 +448,8 @@ static void life_done(struct life *life)
 		(void)close(life->signals);
 	if (life->tun >= 0)
 		(void)close(life->tun);
+	if (life->holder >= 0)
+		(void)close(life->holder);
 	seal_close(&life->inside);
 	prepare_done(&life->prepared);
 	loop_free(life->loop);
@@ -429,6 +466,7 @@ int supervisor_run(const struct supervisor_options *options, struct error *err)
 		.lock = -1,
 		.listen = -1,
 		.inside = {.netns = -1, .userns = -1},
+		.holder = -1,
 		.registry = {.lock = -1, .listen = -1},
 		.keeper = {.refresh = {.look_up = {.fd = -1}},
 			   .network = -1,

@@ -160,7 +160,10 @@ class Run:
 
 
 def run(net, conf, *command, options=(), timeout=20, **popen):
-    """`adit run OPTIONS CONF -- COMMAND` to its end: (status, stdout, stderr)."""
+    """`adit run OPTIONS CONF -- COMMAND` to its end: (status, stdout, stderr).
+
+    Where conf is a named.Place: `adit exec` in it.
+    """
     return start(net, conf, *command, options=options, **popen).finish(timeout)
 
 
@@ -177,7 +180,7 @@ def python(net, conf, code, *args, **how):
 
 
 def start(net, conf, *command, options=(), **popen):
-    argv = ["run", *options, str(conf)]
+    argv = conf.exec_argv(options) if hasattr(conf, "exec_argv") else ["run", *options, str(conf)]
     if command:
         argv += ["--", *map(str, command)]
     return Run(net.host, argv, **popen)

@@ -4,6 +4,8 @@
         media.up()
         media.wait()
         media.inside("curl", "-s", url)
+    with named.place(net, "media", conf, uid=UID) as media:     # the user's own
+        adit.output(net, media, "curl", "-s", url)              # adit exec media -- curl ...
 
 /etc and /run are the sandbox's own, so files and pins are the real ones.
 """
@@ -15,7 +17,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import adit
+from lab import GID, HOME, UID, adit
 
 CONFIGURATIONS = Path("/etc/adit")
 PINS = Path("/run/netns")
@@ -23,26 +25,52 @@ STATE = Path("/run/adit/netns")
 
 
 class Place:
-    def __init__(self, net, name):
+    """Root's, or with a uid that user's own, which has a holder instead of a pin."""
+
+    def __init__(self, net, name, uid=0):
         self.net = net
         self.name = name
-        self.pin = PINS / name
-        self.folder = STATE / name
+        self.uid = uid
+        self.folder = (Path(f"/run/user/{uid}/adit/netns") if uid else STATE) / name
+        self.configurations = Path(f"{HOME}/.config/adit") if uid else CONFIGURATIONS
 
     @property
     def file(self):
-        return CONFIGURATIONS / f"{self.name}.conf"
+        return self.configurations / f"{self.name}.conf"
 
     def write(self, text):
-        CONFIGURATIONS.mkdir(exist_ok=True)
+        for folder in (self.configurations.parent, self.configurations):
+            if not folder.exists():
+                folder.mkdir()
+                os.chown(folder, self.uid, self.uid and GID)
         self.file.write_text(text)
         self.file.chmod(0o600)
+        os.chown(self.file, self.uid, self.uid and GID)
+
+    @property
+    def pin(self):
+        """What leads to the namespace."""
+        return Path(f"/proc/{self.holder()}/ns/net") if self.uid else PINS / self.name
+
+    def holder(self):
+        """The process that holds a user's; 0: it is pinned, or there is none."""
+        try:
+            return int((self.folder / "seal").read_text().split()[2])
+        except (FileNotFoundError, IndexError):
+            return 0
+
+    # ---- exec: what adit.run() and the others take in place of a configuration
+
+    def exec_argv(self, options=()):
+        return ["exec", *options, self.name]
 
     # ---- the subcommands
 
     def call(self, *words, check=True, **options):
-        """adit WORDS on the host, as root; (status, output, errors)."""
-        done = self.net.host.run(adit.binary(), *words, check=False, **options)
+        """adit WORDS on the host, as whose it is; (status, output, errors)."""
+        argv = adit.as_user([adit.binary(), *words], self.uid)
+        options = {"env": adit.environment(self.uid)} | options
+        done = self.net.host.run(*argv, check=False, **options)
         if check:
             assert done.returncode == 0, (words, done.stdout, done.stderr)
         return done.returncode, done.stdout, done.stderr
@@ -115,15 +143,15 @@ def wait_until(condition, seconds=10):
 
 
 @contextmanager
-def place(net, name, text):
-    one = Place(net, name)
+def place(net, name, text, uid=0):
+    one = Place(net, name, uid)
     one.write(text)
     try:
         yield one
     finally:
         one.call("down", name, check=False)
         one.file.unlink(missing_ok=True)
-        if one.pin.exists():
+        if not uid and one.pin.exists():
             subprocess.run(["umount", "-l", one.pin], check=False, capture_output=True)
             one.pin.unlink(missing_ok=True)
         assert not os.path.exists(one.folder) or not one.supervisor()

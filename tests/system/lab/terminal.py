@@ -10,7 +10,7 @@ import struct
 import termios
 import time
 
-from lab import HOME, adit
+from lab import HOME, UID, adit
 
 PROMPT = "lab> "
 MOMENT = 0.15  # seconds
@@ -21,12 +21,12 @@ CTRL_C, CTRL_Z, CTRL_BACKSLASH = "\x03", "\x1a", "\x1c"
 class Terminal:
     """`type` and `press` send keys, `expect` waits for text after what was read before."""
 
-    def __init__(self, netns, rows=24, columns=80, env=None):
+    def __init__(self, netns, rows=24, columns=80, env=None, uid=UID):
         self.output = ""
         self._read = 0
-        argv = netns.command(adit.as_user(["bash", "--norc", "--noprofile", "-i"]))
+        argv = netns.command(adit.as_user(["bash", "--norc", "--noprofile", "-i"], uid))
         self.mark = secrets.token_hex(8)
-        environ = adit.environment(PS1=PROMPT, **{adit.MARK: self.mark}, **(env or {}))
+        environ = adit.environment(uid, PS1=PROMPT, **{adit.MARK: self.mark}, **(env or {}))
         pid, self.fd = os.forkpty()
         if pid == 0:
             os.chdir(HOME)

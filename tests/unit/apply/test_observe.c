@@ -76,6 +76,17 @@ static void test_our_own_group_may_ping(void **state)
 	(void)state;
 	NAMESPACE_OR_SKIP();
 	assert_int_equal(observe(NULL).ping_gid, NAMESPACE_ID);
+	assert_int_equal(observe(NULL).ping_gid_last, 0);
+}
+
+/* In the namespace we are root of one id; outside, of all. */
+static void test_where_root_has_more_groups_all_of_them_may(void **state)
+{
+	(void)state;
+	if (geteuid() != 0 || getgid() != 0)
+		skip();
+	assert_int_equal(observe(NULL).ping_gid, 0);
+	assert_in_range(observe(NULL).ping_gid_last, 1, INT32_MAX);
 }
 
 static void test_ipv6_that_is_disabled_on_the_host_counts_all_the_same(void **state)
@@ -146,6 +157,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		REAL(test_the_path_to_the_endpoint_is_measured_where_there_is_one),
 		REAL(test_our_own_group_may_ping),
+		cmocka_unit_test(test_where_root_has_more_groups_all_of_them_may),
 		REAL(test_ipv6_that_is_disabled_on_the_host_counts_all_the_same),
 		REAL(test_present_values_are_kept_for_undo),
 		REAL(test_counters_are_there_before_their_table_and_have_its_order),

@@ -2,6 +2,7 @@
 #include "cmocka_all.h"
 
 #include "confine/devview.h"
+#include "confine/entry.h"
 #include "confine/host.h"
 #include "confine/options.h"
 #include "plan_steps.h"
@@ -46,6 +47,17 @@ static void test_proc_sys_and_pts_are_the_namespaces_own(void **state)
 		strstr(find_step(plan, VIEW_FILESYSTEM, "/dev/pts")->content, "newinstance"));
 	assert_true(find_step(plan, VIEW_FILESYSTEM, "/dev/pts")->flags & VIEW_DEVICES);
 	assert_null(find_step(plan, VIEW_FILESYSTEM, "/dev"));
+}
+
+static void test_sys_may_be_given(void **state)
+{
+	const int given[ENTRY_MOUNTS] = {7, 8, 9};
+	const struct view_host host = {.options = &options, .terminal = "", .given = given};
+
+	(void)state;
+	devview_add_kernel(&host, plan);
+	assert_int_equal(find_step(plan, VIEW_GIVEN, "/sys")->fd, 7);
+	assert_null(find_step(plan, VIEW_FILESYSTEM, "/sys"));
 }
 
 static void test_devices_that_lead_out_are_hidden_whether_they_are_there_or_not(void **state)
@@ -125,6 +137,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_proc_sys_and_pts_are_the_namespaces_own),
+		TEST(test_sys_may_be_given),
 		TEST(test_devices_that_lead_out_are_hidden_whether_they_are_there_or_not),
 		TEST(test_nothing_is_mounted_over_parts_of_proc),
 		TEST(test_as_root_parts_of_proc_are_read_only),

@@ -3,6 +3,7 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "confine/entry.h"
 #include "confine/etcview.h"
 #include "confine/host.h"
 #include "confine/options.h"
@@ -41,6 +42,23 @@ static void test_the_resolvers_files_are_ours(void **state)
 	view_free(plan);
 }
 
+static void test_files_that_are_given_are_mounted_over_ours(void **state)
+{
+	const struct confine_options options = {0};
+	const int given[ENTRY_MOUNTS] = {7, 8, 9};
+	const struct view_host host = {.options = &options, .given = given};
+	struct view_plan *plan = view_new();
+	long etc;
+
+	(void)state;
+	assert_int_equal(etcview_add(&host, plan, &err), 0);
+	etc = step_position(plan, find_step(plan, VIEW_FILESYSTEM, "/etc"));
+	assert_int_equal(find_step(plan, VIEW_GIVEN, "/etc/resolv.conf")->fd, 8);
+	assert_int_equal(find_step(plan, VIEW_GIVEN, "/etc/nsswitch.conf")->fd, 9);
+	assert_true(etc < step_position(plan, find_step(plan, VIEW_GIVEN, "/etc/resolv.conf")));
+	view_free(plan);
+}
+
 static void test_a_search_list_without_end_is_an_error(void **state)
 {
 	static char word[200];
@@ -61,6 +79,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_resolvers_files_are_ours),
+		cmocka_unit_test(test_files_that_are_given_are_mounted_over_ours),
 		cmocka_unit_test(test_a_search_list_without_end_is_an_error),
 	};
 

@@ -109,6 +109,38 @@ static void test_root_becomes_the_user_for_good(void **state)
 	assert_int_equal(status, 0);
 }
 
+static int step_down_and_up(void)
+{
+	struct user user;
+
+	if (user_find("nobody", &user, &err) < 0 || user_step_down(&user, &err) < 0)
+		return 1;
+	if (getuid() != 65534 || geteuid() != 65534 || access("/etc/shadow", R_OK) == 0 ||
+	    strcmp(getenv("USER"), "nobody") != 0)
+		return 2;
+	if (user_step_up(&err) < 0 || geteuid() != 0 || getuid() != 65534)
+		return 3;
+	if (user_step_down_for_good(&err) < 0 || geteuid() != 65534 || seteuid(0) == 0)
+		return 4;
+	/* nothing to go back to */
+	return user_step_up(&err) < 0 || geteuid() != 65534 ? 5 : 0;
+}
+
+static void test_root_may_step_down_and_up_until_it_is_for_good(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	pid = fork();
+	if (pid == 0)
+		_exit(step_down_and_up());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static int fail_to_become(void)
 {
 	struct user user;
@@ -177,6 +209,7 @@ int main(void)
 		TEST(test_whoever_called_sudo_is_chosen),
 		TEST(test_root_is_never_chosen_in_silence),
 		TEST(test_root_becomes_the_user_for_good),
+		TEST(test_root_may_step_down_and_up_until_it_is_for_good),
 		TEST(test_without_privilege_it_fails_with_words),
 		TEST(test_the_helper_opens_the_device_once),
 		TEST(test_the_helper_ends_with_its_socket),

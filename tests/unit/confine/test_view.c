@@ -7,7 +7,9 @@
 #include "mount_namespace.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 static struct error err;
@@ -155,6 +157,32 @@ static void test_sources_are_taken_before_anything_hides_them(void **state)
 	RUN_IN_NAMESPACE(attach_what_gets_hidden);
 }
 
+static int mount_what_is_given(void)
+{
+	int fd;
+
+	MUST(folder_write("inner/file", "given", 0644));
+	fd = open_tree(AT_FDCWD, folder_path("inner"), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	MUST(fd >= 0);
+	add(VIEW_FILESYSTEM, folder, "tmpfs", NULL, 0);
+	add(VIEW_FOLDER, folder_path("there"), NULL, NULL, 0);
+	view_add(plan, &(struct view_step){.kind = VIEW_GIVEN,
+					   .target = folder_path("there"),
+					   .fd = fd,
+					   .flags = VIEW_READ_ONLY});
+	MUST(view_apply(plan, &err) == 0);
+	MUST(has_text(folder_path("there/file"), "given"));
+	MUST(access(folder_path("there"), W_OK) < 0 && errno == EROFS);
+	MUST(fcntl(fd, F_GETFD) < 0);
+	return 0;
+}
+
+static void test_a_mount_that_is_given_is_put_there_and_closed(void **state)
+{
+	(void)state;
+	RUN_IN_NAMESPACE(mount_what_is_given);
+}
+
 static int pass_over_what_is_gone(void)
 {
 	add(VIEW_FILESYSTEM, folder, "tmpfs", NULL, 0);
@@ -279,6 +307,7 @@ int main(void)
 		TEST(test_what_is_shared_is_known),
 		TEST(test_each_kind_does_its_work),
 		TEST(test_sources_are_taken_before_anything_hides_them),
+		TEST(test_a_mount_that_is_given_is_put_there_and_closed),
 		TEST(test_what_is_optional_may_be_gone),
 		TEST(test_every_step_that_fails_is_named),
 		TEST(test_a_step_may_stand_in_for_one_that_failed),

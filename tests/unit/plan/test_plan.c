@@ -242,6 +242,17 @@ static const char *setting_of(const struct plan *plan, const char *path)
 	return "not set";
 }
 
+static void test_a_range_of_groups_may_ping_where_the_environment_has_one(void **state)
+{
+	struct plan_environment environment = {.ping_gid = 0, .ping_gid_last = 2147483647};
+	struct plan plan = {0};
+
+	(void)state;
+	assert_int_equal(plan_seal(&environment, &plan, NULL), 0);
+	assert_string_equal(setting_of(&plan, "net/ipv4/ping_group_range"), "0 2147483647");
+	plan_done(&plan);
+}
+
 static void test_settings_of_new_links_are_closed_before_there_is_one(void **state)
 {
 	static const char *const expected[][2] = {
@@ -492,6 +503,8 @@ int main(void)
 			test_one_prefix_of_two_peers_is_one_route_and_host_bits_are_cleared, begin),
 		cmocka_unit_test_setup(test_no_peer_is_a_tunnel_to_nowhere, begin),
 		cmocka_unit_test_setup(test_a_machine_without_ipv6_gets_none, begin),
+		cmocka_unit_test_setup(
+			test_a_range_of_groups_may_ping_where_the_environment_has_one, begin),
 		cmocka_unit_test_setup(test_settings_of_new_links_are_closed_before_there_is_one,
 				       begin),
 		cmocka_unit_test_setup(
