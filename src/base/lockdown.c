@@ -106,16 +106,25 @@ static int add_calls(scmp_filter_ctx filter, uint32_t action, const int *calls, 
 	return 0;
 }
 
+static int add_rule(scmp_filter_ctx filter, const struct lockdown_rule *rule)
+{
+	struct scmp_arg_cmp arg[2];
+	int r;
+
+	for (unsigned int i = 0; i < rule->n_args; i++)
+		arg[i] = SCMP_CMP(rule->arg[i].index, SCMP_CMP_MASKED_EQ, rule->arg[i].mask,
+				  rule->arg[i].value);
+	r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule->call, rule->n_args, arg);
+	return r == -EDOM || r == -EEXIST ? 0 : r;
+}
+
 static int add_rules(scmp_filter_ctx filter, const struct lockdown_rule *rules, size_t n_rules)
 {
-	for (size_t i = 0; i < n_rules; i++) {
-		int r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rules[i].call,
-					       rules[i].n_args, rules[i].arg);
+	int r = 0;
 
-		if (r < 0 && r != -EDOM && r != -EEXIST)
-			return r;
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < n_rules; i++)
+		r = add_rule(filter, &rules[i]);
+	return r;
 }
 
 /* Memory yes, code no; and what is mapped keeps its protection. */

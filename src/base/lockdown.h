@@ -10,6 +10,7 @@
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct error;
@@ -31,11 +32,23 @@ struct lockdown {
  */
 int lockdown_drop_privileges(const struct lockdown *lockdown, struct error *err);
 
+/* An argument that must be `value` in the bits of `mask`. */
+struct lockdown_arg {
+	unsigned int index; /* from 0 */
+	uint64_t mask;
+	uint64_t value;
+};
+
+#define LOCKDOWN_IS(index, value)                                                                  \
+	{                                                                                          \
+		(index), UINT64_MAX, (value)                                                       \
+	}
+
 /* A call that is allowed when its arguments are these. */
 struct lockdown_rule {
 	int call; /* SCMP_SYS() */
 	unsigned int n_args;
-	struct scmp_arg_cmp arg[2];
+	struct lockdown_arg arg[2];
 };
 
 struct lockdown_filter {

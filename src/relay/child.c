@@ -62,11 +62,9 @@ static const int pump_allowed[] = {
 
 /* To whom a socket is connected, and nobody else; a socket's end; a pipe's size. */
 static const struct lockdown_rule pump_rules[] = {
-	{SCMP_SYS(sendto), 2, {SCMP_A4(SCMP_CMP_EQ, 0), SCMP_A5(SCMP_CMP_EQ, 0)}},
-	{SCMP_SYS(setsockopt),
-	 2,
-	 {SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_LINGER)}},
-	{SCMP_SYS(fcntl), 1, {SCMP_A1(SCMP_CMP_EQ, F_SETPIPE_SZ)}},
+	{SCMP_SYS(sendto), 2, {LOCKDOWN_IS(4, 0), LOCKDOWN_IS(5, 0)}},
+	{SCMP_SYS(setsockopt), 2, {LOCKDOWN_IS(1, SOL_SOCKET), LOCKDOWN_IS(2, SO_LINGER)}},
+	{SCMP_SYS(fcntl), 1, {LOCKDOWN_IS(1, F_SETPIPE_SZ)}},
 };
 
 /* connector.c */
@@ -85,21 +83,11 @@ static const int connector_allowed[] = {
 #define KIND_MASK 0xfU
 
 static const struct lockdown_rule connector_rules[] = {
-	{SCMP_SYS(socket),
-	 2,
-	 {SCMP_A0(SCMP_CMP_EQ, AF_INET), SCMP_A1(SCMP_CMP_MASKED_EQ, KIND_MASK, SOCK_STREAM)}},
-	{SCMP_SYS(socket),
-	 2,
-	 {SCMP_A0(SCMP_CMP_EQ, AF_INET), SCMP_A1(SCMP_CMP_MASKED_EQ, KIND_MASK, SOCK_DGRAM)}},
-	{SCMP_SYS(socket),
-	 2,
-	 {SCMP_A0(SCMP_CMP_EQ, AF_INET6), SCMP_A1(SCMP_CMP_MASKED_EQ, KIND_MASK, SOCK_STREAM)}},
-	{SCMP_SYS(socket),
-	 2,
-	 {SCMP_A0(SCMP_CMP_EQ, AF_INET6), SCMP_A1(SCMP_CMP_MASKED_EQ, KIND_MASK, SOCK_DGRAM)}},
-	{SCMP_SYS(setsockopt),
-	 2,
-	 {SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP), SCMP_A2(SCMP_CMP_EQ, TCP_NODELAY)}},
+	{SCMP_SYS(socket), 2, {LOCKDOWN_IS(0, AF_INET), {1, KIND_MASK, SOCK_STREAM}}},
+	{SCMP_SYS(socket), 2, {LOCKDOWN_IS(0, AF_INET), {1, KIND_MASK, SOCK_DGRAM}}},
+	{SCMP_SYS(socket), 2, {LOCKDOWN_IS(0, AF_INET6), {1, KIND_MASK, SOCK_STREAM}}},
+	{SCMP_SYS(socket), 2, {LOCKDOWN_IS(0, AF_INET6), {1, KIND_MASK, SOCK_DGRAM}}},
+	{SCMP_SYS(setsockopt), 2, {LOCKDOWN_IS(1, IPPROTO_TCP), LOCKDOWN_IS(2, TCP_NODELAY)}},
 };
 
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))

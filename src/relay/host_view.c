@@ -4,6 +4,7 @@
 #include "net/nlsock.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,8 @@ static int add_route(void *context, const struct route *route)
 
 	if (route->type != ROUTE_UNICAST || route->has_gateway || route->oif == 0)
 		return 0;
+	if (view->n_routes == HOST_VIEW_ITEMS_MAX)
+		return 0;
 	array = make_room(view->route, view->n_routes, sizeof(*route));
 	if (!array)
 		return -ENOMEM;
@@ -59,13 +62,22 @@ static int add_route(void *context, const struct route *route)
 	return 0;
 }
 
+/* Routes matter on such links only, and there may be very many. */
+static bool has_tunnel(const struct host_view *view)
+{
+	for (size_t i = 0; i < view->n_links; i++)
+		if (view->link[i].flags & IFF_POINTOPOINT)
+			return true;
+	return false;
+}
+
 static int read_all(struct nlsock *sock, struct host_view *view, struct error *err)
 {
 	int r = link_dump(sock, add_link, view, err);
 
 	if (r == 0)
 		r = ifaddr_dump(sock, add_address, view, err);
-	if (r == 0)
+	if (r == 0 && has_tunnel(view))
 		r = route_dump(sock, add_route, view, err);
 	return r;
 }

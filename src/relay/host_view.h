@@ -18,7 +18,7 @@ struct host_view {
 	size_t n_links;
 	struct link_address *address;
 	size_t n_addresses;
-	struct route *route; /* to a link without a gateway */
+	struct route *route; /* to a link without a gateway; read where there is a tunnel */
 	size_t n_routes;
 };
 

@@ -34,10 +34,14 @@
 #include <sys/mman.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 enum {
 	SEND_WAIT_MS = 1000, /* a pump that reads nothing for so long is stuck */
 	REQUESTS_MAX = 64,   /* in one dispatch */
+	CLIENTS_MAX = 4096,  /* UDP clients in a second: a stranger makes us work for each */
+	PREDECESSOR_TRIES = 6,
+	PREDECESSOR_WAIT_US = 20 * 1000,
 	COUNTERS_LEN = RELAY_FORWARDS_MAX * sizeof(struct counters),
 };
 
@@ -58,7 +62,9 @@ struct relay {
 	struct sources sources[RELAY_FORWARDS_MAX]; /* of each link */
 	int epoll;
 	int timer;
-	int control; /* to the pump; -1: none now */
+	int control;	       /* to the pump; -1: none now */
+	struct instant second; /* began then, with so many new UDP clients since */
+	unsigned int n_clients;
 	struct process pump;
 	struct process connector;
 };
@@ -426,6 +432,19 @@ static struct relay *make(void)
 	return relay;
 }
 
+/* The ports may be those of a predecessor that was killed and is about to end. */
+static int configure_first(struct relay *relay, const struct relay_config *config,
+			   struct error *err)
+{
+	int r = configure(relay, config, err);
+
+	for (int tries = 1; r == -EADDRINUSE && tries < PREDECESSOR_TRIES; tries++) {
+		(void)usleep(PREDECESSOR_WAIT_US);
+		r = configure(relay, config, err);
+	}
+	return r;
+}
+
 static int set_up(struct relay *relay, const struct relay_config *config, struct error *err)
 {
 	int r;
@@ -437,7 +456,7 @@ static int set_up(struct relay *relay, const struct relay_config *config, struct
 		return r;
 	if (listener_table_init(&relay->table, relay->limits.listeners) < 0)
 		return error_set(err, ENOMEM, "out of memory for a relay");
-	r = configure(relay, config, err);
+	r = configure_first(relay, config, err);
 	if (r < 0)
 		return r;
 	r = watch(relay, relay->timer);
@@ -551,7 +570,18 @@ static int serve_client(const struct relay *relay, const struct client_request *
 	return listener_open_client(spec, &request->from, ret_fd);
 }
 
-static void read_requests(const struct relay *relay)
+static bool is_too_much(struct relay *relay)
+{
+	struct instant now = clock_now();
+
+	if (instant_since(now, relay->second) >= NS_PER_S) {
+		relay->second = now;
+		relay->n_clients = 0;
+	}
+	return ++relay->n_clients > CLIENTS_MAX;
+}
+
+static void read_requests(struct relay *relay)
 {
 	for (int i = 0; relay->control >= 0 && i < REQUESTS_MAX; i++) {
 		struct control control = {.head = {.kind = CONTROL_CLIENT}};
@@ -562,15 +592,22 @@ static void read_requests(const struct relay *relay)
 		if (n <= 0)
 			return;
 		control.head.client = request.client;
-		control.head.error = -serve_client(relay, &request, (size_t)n, &fd);
+		control.head.error = is_too_much(relay)
+					     ? EAGAIN
+					     : -serve_client(relay, &request, (size_t)n, &fd);
 		tell(relay, &control, fd);
 	}
 }
 
+/* Somebody else in this process may have waited for it: then nobody knows how. */
 static bool has_ended(const struct process *process, int *ret_status)
 {
-	return process->child.pid > 0 &&
-	       waitpid(process->child.pid, ret_status, WNOHANG) == process->child.pid;
+	pid_t pid = process->child.pid;
+	pid_t ended = pid > 0 ? waitpid(pid, ret_status, WNOHANG) : 0;
+
+	if (ended < 0 && errno == ECHILD)
+		*ret_status = 0;
+	return (pid > 0 && ended == pid) || (ended < 0 && errno == ECHILD);
 }
 
 static int explain(const char *name, int status, struct error *err)

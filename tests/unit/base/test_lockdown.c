@@ -84,8 +84,8 @@ static int filter(pid_t parent)
 	static const int allowed[] = {SCMP_SYS(write), SCMP_SYS(exit_group)};
 	static const int refused[] = {SCMP_SYS(socket)};
 	static const struct lockdown_rule rules[] = {
-		{SCMP_SYS(shutdown), 2, {SCMP_A0(SCMP_CMP_EQ, 42), SCMP_A1(SCMP_CMP_EQ, SHUT_WR)}},
-		{SCMP_SYS(shutdown), 1, {SCMP_A0(SCMP_CMP_EQ, 43)}},
+		{SCMP_SYS(shutdown), 2, {LOCKDOWN_IS(0, 42), LOCKDOWN_IS(1, SHUT_WR)}},
+		{SCMP_SYS(shutdown), 1, {LOCKDOWN_IS(0, 43)}},
 	};
 	const struct lockdown_filter of_test = {
 		.who = "the test",
