@@ -6,12 +6,15 @@
  */
 #include "base/bytes.h"
 #include "base/error.h"
+#include "net/drift.h"
 #include "net/ifaddr.h"
 #include "net/link.h"
+#include "net/nftables.h"
 #include "net/nlsock.h"
 #include "net/route.h"
 #include "net/rule.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -96,8 +99,72 @@ static int add_rule(struct nlsock *sock, struct error *err)
 	return rule_add(sock, &rule, err);
 }
 
+static int see_rule(void *context, const struct rule *rule)
+{
+	(void)context;
+	check(memchr(rule->iif, '\0', sizeof(rule->iif)) &&
+	      memchr(rule->oif, '\0', sizeof(rule->oif)));
+	check(rule->from.len == 0 || rule->from.len <= prefix_full_len(&rule->from.address));
+	check(rule->to.len == 0 || rule->to.len <= prefix_full_len(&rule->to.address));
+	return 0;
+}
+
+static int dump_rules(struct nlsock *sock, struct error *err)
+{
+	return rule_dump(sock, AF_INET6, see_rule, NULL, err);
+}
+
+static int read_table(struct nlsock *sock, struct error *err)
+{
+	struct nftables_image image;
+	int r = nftables_read(sock, "adit", &image, err);
+
+	if (r == 0)
+		free(image.bytes);
+	return r;
+}
+
+static int see_counter(void *context, const struct nftables_counter *counter)
+{
+	(void)context;
+	check(memchr(counter->name, '\0', sizeof(counter->name)) != NULL);
+	return 0;
+}
+
+static int read_counters(struct nlsock *sock, struct error *err)
+{
+	return nftables_counters(sock, "adit", see_counter, NULL, err);
+}
+
+/* No answers but events, read until there are no more. */
+static int read_events(struct nlsock *sock, int route, int nftables, struct error *err)
+{
+	struct drift drift = {.route = route, .nftables = nftables, .table = "adit"};
+	const struct drift_own nobody = {0};
+	struct drift_report report;
+
+	(void)sock;
+	drift_read(&drift, &nobody, &report);
+	check((report.changed & ~(unsigned int)DRIFT_EVERYTHING) == 0);
+	check(report.n_actors <= DRIFT_ACTORS_MAX);
+	for (size_t i = 0; i < report.n_actors; i++)
+		check(memchr(report.actor[i].name, '\0', DRIFT_NAME_LEN) != NULL);
+	return error_set(err, ENODATA, "events only");
+}
+
+static int read_route_events(struct nlsock *sock, struct error *err)
+{
+	return read_events(sock, nlsock_fd(sock), -1, err);
+}
+
+static int read_table_events(struct nlsock *sock, struct error *err)
+{
+	return read_events(sock, -1, nlsock_fd(sock), err);
+}
+
 static int (*const requests[])(struct nlsock *sock, struct error *err) = {
-	get_link, dump_links, dump_addresses, dump_routes, get_route, add_rule,
+	get_link,   dump_links, dump_addresses, dump_routes,	   get_route,	      add_rule,
+	dump_rules, read_table, read_counters,	read_route_events, read_table_events,
 };
 
 static void send_datagrams(int fd, const uint8_t *data, size_t size)
