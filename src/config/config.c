@@ -107,12 +107,18 @@ int config_parse(const struct config_source *source, const char *path, struct pr
 	return 0;
 }
 
-int config_require_available(struct report *report, struct error *err)
+int config_require_available(struct report *report, enum config_use use, struct error *err)
 {
-	size_t n_later = report_promote_later(report);
+	size_t n_later = report_promote(report, REPORT_LATER);
+	size_t n_lasting = use == CONFIG_FOR_RUN ? report_promote(report, REPORT_LASTING) : 0;
 
-	if (n_later == 0)
+	if (n_later == 0 && n_lasting == 0)
 		return 0;
+	if (n_later == 0)
+		return error_set(err, EOPNOTSUPP,
+				 "the configuration uses %zu thing%s that only lasting namespaces "
+				 "have",
+				 n_lasting, n_lasting == 1 ? "" : "s");
 	return error_set(err, EOPNOTSUPP, "the configuration uses %zu thing%s not available yet",
 			 n_later, n_later == 1 ? "" : "s");
 }

@@ -14,7 +14,7 @@
  *             ... print err: the file could not be read, or memory is short
  *     else
  *             ... print the report too: it may hold warnings and notes
- *     r = config_require_available(report, err);
+ *     r = config_require_available(report, CONFIG_FOR_RUN, err);
  *
  * Source: wg(8), wg-quick(8), docs/adit.conf.5.scd.
  */
@@ -38,10 +38,11 @@ int config_load(const char *path, struct profile **ret, struct report *report, s
 int config_parse(const struct config_source *source, const char *path, struct profile **ret,
 		 struct report *report, struct error *err);
 
-/* Turns each use of what this version can parse but not do into an error of
- * the report.  -EOPNOTSUPP: there was one.
+/* Turns each use of what this version can parse but not do, or not do for that
+ * use, into an error of the report.  -EOPNOTSUPP: there was one.
  */
-int config_require_available(struct report *report, struct error *err);
+enum config_use { CONFIG_FOR_RUN, CONFIG_FOR_LASTING };
+int config_require_available(struct report *report, enum config_use use, struct error *err);
 
 /* What the user calls a configuration to its path: what has a slash or ends in
  * .conf is one, else it is NAME of NAME.conf in ~/.config/adit (or

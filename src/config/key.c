@@ -9,7 +9,7 @@
 const struct section_info section_info[SECTIONS] = {
 	[SECTION_INTERFACE] = {"Interface", 0}, [SECTION_PEER] = {"Peer", 0},
 	[SECTION_NAMESPACE] = {"Namespace", 0}, [SECTION_NAT] = {"Nat", KEY_LATER},
-	[SECTION_LAN] = {"Lan", KEY_LATER},	[SECTION_TUNNEL] = {"Tunnel", 0},
+	[SECTION_LAN] = {"Lan", KEY_LASTING},	[SECTION_TUNNEL] = {"Tunnel", 0},
 };
 
 /* ---- [Interface] ---- */
@@ -289,6 +289,9 @@ static bool set_backend(struct builder *builder, const struct item *item, struct
 	if (!find_word(item, words, fault, &word))
 		return false;
 	builder->profile->backend = (enum profile_backend)word;
+	if (builder->profile->backend == BACKEND_KERNEL)
+		builder_remark(builder, REPORT_LASTING, &item->place, item->raw_len,
+			       "Backend: 'kernel' is for lasting namespaces (adit up)");
 	return true;
 }
 

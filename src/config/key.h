@@ -18,6 +18,7 @@ enum {
 	KEY_SQUEEZE = 1 << 3, /* blanks inside do not count, as in wg(8) */
 	KEY_SECRET = 1 << 4,  /* never shown */
 	KEY_LATER = 1 << 5,   /* can be parsed, not done yet */
+	KEY_LASTING = 1 << 7, /* lasting namespaces have it, a run has not */
 	KEY_MOVE = 1 << 6,    /* has no meaning beside [Nat] */
 };
 

@@ -375,6 +375,10 @@ static void take_section(struct builder *builder, const struct lexer_line *line)
 		if (section_info[section].flags & KEY_LATER)
 			builder_remark(builder, REPORT_LATER, &place, line->name.len,
 				       "[%s] is not available yet", section_info[section].name);
+		if (section_info[section].flags & KEY_LASTING)
+			builder_remark(builder, REPORT_LASTING, &place, line->name.len,
+				       "[%s] is for lasting namespaces (adit up)",
+				       section_info[section].name);
 	}
 	if (section == SECTION_PEER)
 		begin_peer(builder, &place);

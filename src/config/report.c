@@ -39,10 +39,9 @@ static const struct {
 	const char *word;
 	const char *color;
 } severities[REPORT_SEVERITIES] = {
-	[REPORT_ERROR] = {"error", "\033[1;31m"},
-	[REPORT_WARNING] = {"warning", "\033[1;33m"},
-	[REPORT_NOTE] = {"note", "\033[1;36m"},
-	[REPORT_LATER] = {"note", ""},
+	[REPORT_ERROR] = {"error", "\033[1;31m"}, [REPORT_WARNING] = {"warning", "\033[1;33m"},
+	[REPORT_NOTE] = {"note", "\033[1;36m"},	  [REPORT_LATER] = {"note", ""},
+	[REPORT_LASTING] = {"note", ""},
 };
 static const char color_bold[] = "\033[1m";
 static const char color_off[] = "\033[0m";
@@ -298,15 +297,15 @@ void report_sort(struct report *report)
 	}
 }
 
-size_t report_promote_later(struct report *report)
+size_t report_promote(struct report *report, enum report_severity severity)
 {
-	size_t n_promoted = report->count[REPORT_LATER];
+	size_t n_promoted = report->count[severity];
 
 	for (size_t i = 0; i < report->n_remarks; i++)
-		if (report->remark[i].severity == REPORT_LATER)
+		if (report->remark[i].severity == severity)
 			report->remark[i].severity = REPORT_ERROR;
 	report->count[REPORT_ERROR] += n_promoted;
-	report->count[REPORT_LATER] = 0;
+	report->count[severity] = 0;
 	return n_promoted;
 }
 
@@ -383,7 +382,7 @@ void report_write_one(const struct report *report, size_t index, bool has_color,
 	const char *off = has_color ? color_off : "";
 	struct source_pos pos = report_pos_at(report, index);
 
-	if (remark->severity == REPORT_LATER)
+	if (remark->severity == REPORT_LATER || remark->severity == REPORT_LASTING)
 		return;
 	text_add(text, "%s", has_color ? color_bold : "");
 	write_place(&pos, text);

@@ -27,7 +27,9 @@ enum report_severity {
 	REPORT_ERROR,	/* nothing is done with the configuration */
 	REPORT_WARNING, /* probably not what was meant */
 	REPORT_NOTE,	/* worth knowing */
-	REPORT_LATER,	/* not available yet: not shown unless report_promote_later() */
+	/* These are shown only when report_promote() has made errors of them. */
+	REPORT_LATER,	/* not available yet */
+	REPORT_LASTING, /* for lasting namespaces only */
 	REPORT_SEVERITIES,
 };
 
@@ -62,8 +64,8 @@ void report_hint(struct report *report, const char *format, ...)
 
 /* In the order of files as first named, then of lines and columns. */
 void report_sort(struct report *report);
-/* Makes errors of what is not available yet; how many there were. */
-size_t report_promote_later(struct report *report);
+/* Makes errors of the remarks of that severity; how many there were. */
+size_t report_promote(struct report *report, enum report_severity severity);
 
 /* How many were added, those past REPORT_MAX included. */
 size_t report_count(const struct report *report, enum report_severity severity);
@@ -75,7 +77,7 @@ const char *report_what_at(const struct report *report, size_t index);
 struct source_pos report_pos_at(const struct report *report, size_t index);
 const char *report_hint_at(const struct report *report, size_t index);
 
-/* Remarks not available yet are written as nothing. */
+/* REPORT_LATER and REPORT_LASTING are written as nothing. */
 void report_write_one(const struct report *report, size_t index, bool has_color, struct text *text);
 /* All of it, and a line that counts those not kept. */
 void report_print(const struct report *report, FILE *file, bool has_color);

@@ -16,7 +16,7 @@
 
 DEFINE_AUTO(nlsock, nlsock_close);
 
-int prepare_profile(const char *name, struct prepared *ret, struct error *err)
+int prepare_profile(const char *name, enum config_use use, struct prepared *ret, struct error *err)
 {
 	AUTO(report) struct report *report = report_new();
 	char path[PROFILE_PATH_LEN];
@@ -28,7 +28,7 @@ int prepare_profile(const char *name, struct prepared *ret, struct error *err)
 		return r;
 	r = config_load(path, &profile, report, err);
 	if (r == 0)
-		r = config_require_available(report, err);
+		r = config_require_available(report, use, err);
 	report_print(report, stderr, log_use_color());
 	if (r < 0) {
 		profile_free(profile);

@@ -4,6 +4,7 @@
 #ifndef ADIT_SUPERVISE_PREPARE_H
 #define ADIT_SUPERVISE_PREPARE_H
 
+#include "config/config.h"
 #include "config/profile.h"
 #include "plan/plan.h"
 
@@ -20,7 +21,7 @@ struct prepared {
 /* Reads and checks the file, printing what there is to say about it on stderr.
  * -EBADMSG: it said what is wrong, and err is empty.
  */
-int prepare_profile(const char *name, struct prepared *ret, struct error *err);
+int prepare_profile(const char *name, enum config_use use, struct prepared *ret, struct error *err);
 
 /* Looks up endpoint names (at most `timeout_ns` each) and plans the network. */
 int prepare_network(struct prepared *prepared, uint64_t timeout_ns, struct error *err);

@@ -179,7 +179,7 @@ static int tell(struct work *work, struct error *err)
 int preview_make(const char *name, preview_tell tell_it, void *context, struct error *err)
 {
 	struct work work = {.tell = tell_it, .context = context};
-	int r = prepare_profile(name, &work.prepared, err);
+	int r = prepare_profile(name, CONFIG_FOR_LASTING, &work.prepared, err);
 
 	if (r < 0)
 		return r;

@@ -71,7 +71,7 @@ static int claim_key(const struct life *life, struct fresh *fresh, struct error 
 
 static int read_fresh(const struct life *life, struct fresh *ret, struct error *err)
 {
-	int r = prepare_profile(life->place.name, &ret->prepared, err);
+	int r = prepare_profile(life->place.name, CONFIG_FOR_LASTING, &ret->prepared, err);
 
 	if (r == -EBADMSG) {
 		(void)error_set(err, EBADMSG, "the configuration of '%s' has errors",

@@ -308,7 +308,7 @@ static int judge_backend(const struct profile *profile, struct error *err)
 
 static int prepare(struct run *run, struct confine_options *confine)
 {
-	int r = prepare_profile(run->options->config, &run->prepared, run->err);
+	int r = prepare_profile(run->options->config, CONFIG_FOR_RUN, &run->prepared, run->err);
 
 	if (r == 0)
 		r = judge_backend(run->prepared.profile, run->err);

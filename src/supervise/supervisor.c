@@ -412,7 +412,7 @@ static int live(struct life *life, const struct supervisor_options *options)
 	int r = place_find(options->name, &life->place, life->err);
 
 	if (r == 0)
-		r = prepare_profile(options->name, &life->prepared, life->err);
+		r = prepare_profile(options->name, CONFIG_FOR_LASTING, &life->prepared, life->err);
 	if (r == 0 && !(life->loop = loop_new()))
 		r = error_set(life->err, ENOMEM, "out of memory");
 	if (r == 0)

@@ -142,7 +142,7 @@ static void check_report(struct report *report, const struct profile *profile)
 		if (text.is_truncated || strstr(buffer, profile ? key : "\x01"))
 			abort();
 	}
-	(void)config_require_available(report, NULL);
+	(void)config_require_available(report, CONFIG_FOR_RUN, NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

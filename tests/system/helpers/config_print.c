@@ -56,7 +56,7 @@ int main(int argc, char **argv)
 		return 2;
 	r = config_load(argv[argc - 1], &profile, report, &err);
 	if (r == 0 && is_strict)
-		r = config_require_available(report, &err);
+		r = config_require_available(report, CONFIG_FOR_RUN, &err);
 	report_print(report, stderr, false);
 	if (r < 0 && r != -EBADMSG && r != -EOPNOTSUPP) {
 		(void)fprintf(stderr, "error: %s\n", err.what);

@@ -133,7 +133,8 @@ static inline struct made_up source_of(const char *text)
 /* "SEVERITY:LINE:COLUMN: WHAT" of each remark, one a line. */
 static inline const char *source_remarks(const struct made_up *made_up)
 {
-	static const char *const words[REPORT_SEVERITIES] = {"error", "warning", "note", "later"};
+	static const char *const words[REPORT_SEVERITIES] = {"error", "warning", "note", "later",
+							     "lasting"};
 	static char text[16384];
 	size_t len = 0;
 

@@ -231,7 +231,7 @@ static void test_lan_path_follows_from_what_is_asked(void **state)
 	assert_int_equal(veth.r, 0);
 	assert_int_equal(veth.profile->lan_path, LAN_PATH_VETH);
 	assert_string_equal(source_remarks(&veth),
-			    "later:8:2: [Lan] is not available yet\n"
+			    "lasting:8:2: [Lan] is for lasting namespaces (adit up)\n"
 			    "note:9:1: Allow: LAN flows go by a veth, not by the relay\n");
 	source_free(&relay);
 	source_free(&veth);
@@ -242,10 +242,10 @@ static void test_lan_path_that_cannot_do_it_is_an_error(void **state)
 	(void)state;
 	assert_remarks(INTERFACE PEER "[Lan]\nPath = relay\nHostAddress = 10.0.0.1\n"
 				      "NamespaceAddress = 10.0.0.2\n",
-		       "later:8:2: [Lan] is not available yet\n"
+		       "lasting:8:2: [Lan] is for lasting namespaces (adit up)\n"
 		       "error:10:1: HostAddress: needs Path=veth, and Path says relay (line 9)\n");
 	assert_remarks(INTERFACE PEER "[Lan]\nPath = veth\nProxyProtocol = yes\n",
-		       "later:8:2: [Lan] is not available yet\n"
+		       "lasting:8:2: [Lan] is for lasting namespaces (adit up)\n"
 		       "error:10:1: ProxyProtocol: only the relay can send it, and the path is "
 		       "veth\n");
 }

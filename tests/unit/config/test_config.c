@@ -31,6 +31,7 @@ static void test_profile_is_named_after_its_file(void **state)
 
 static void test_errors_are_counted_and_there_is_no_profile(void **state)
 {
+	struct made_up lasting = source_of(INTERFACE PEER "[Namespace]\nBackend = kernel\n[Lan]\n");
 	struct made_up one = source_of(INTERFACE);
 	struct made_up three = source_of("[Interface]\n");
 
@@ -40,6 +41,7 @@ static void test_errors_are_counted_and_there_is_no_profile(void **state)
 	assert_string_equal(one.err.what, "'/c/work.conf' has 1 error");
 	assert_string_equal(three.err.what, "'/c/work.conf' has 3 errors");
 	source_free(&one);
+	source_free(&lasting);
 	source_free(&three);
 }
 
@@ -99,20 +101,26 @@ static void test_remarks_come_sorted(void **state)
 static void test_only_what_is_available_can_be_required(void **state)
 {
 	struct made_up plain = source_of(INTERFACE PEER "[Namespace]\nBackend = userspace\n");
-	struct made_up later = source_of(INTERFACE PEER "[Namespace]\nUsers = a\n[Lan]\n");
-	struct made_up one = source_of(INTERFACE PEER "[Namespace]\nUsers = a\n");
+	struct made_up later = source_of(INTERFACE PEER "[Namespace]\nUsers = a\nGroups = b\n");
+	struct made_up lasting = source_of(INTERFACE PEER "[Namespace]\nBackend = kernel\n[Lan]\n");
+	struct made_up one = source_of(INTERFACE PEER "[Namespace]\nBackend = kernel\n");
 
 	(void)state;
-	assert_int_equal(config_require_available(plain.report, &plain.err), 0);
+	assert_int_equal(config_require_available(plain.report, CONFIG_FOR_RUN, &plain.err), 0);
 	assert_int_equal(later.r, 0);
-	assert_int_equal(config_require_available(later.report, &later.err), -EOPNOTSUPP);
+	assert_int_equal(config_require_available(later.report, CONFIG_FOR_LASTING, &later.err),
+			 -EOPNOTSUPP);
 	assert_int_equal(report_count(later.report, REPORT_ERROR), 2);
 	assert_string_equal(later.err.what, "the configuration uses 2 things not available yet");
-	assert_int_equal(config_require_available(one.report, &one.err), -EOPNOTSUPP);
-	assert_string_equal(one.err.what, "the configuration uses 1 thing not available yet");
+	assert_int_equal(config_require_available(one.report, CONFIG_FOR_RUN, &one.err),
+			 -EOPNOTSUPP);
+	assert_string_equal(one.err.what,
+			    "the configuration uses 1 thing that only lasting namespaces have");
+	assert_int_equal(config_require_available(lasting.report, CONFIG_FOR_LASTING, NULL), 0);
 	source_free(&plain);
 	source_free(&later);
 	source_free(&one);
+	source_free(&lasting);
 }
 
 static void test_large_file_with_faults_everywhere_takes_no_time(void **state)

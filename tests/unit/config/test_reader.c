@@ -215,7 +215,8 @@ static void test_what_can_only_be_parsed_is_said_once_for_a_section(void **state
 				  "[Namespace]\nUsers = alice\nUsers = bob\nBackend = kernel\n"
 				  "[Lan]\nForward = tcp:1\n[Lan]\nForward = tcp:2\n"),
 		"later:9:1: Users: not available yet\n"
-		"later:12:2: [Lan] is not available yet\n");
+		"lasting:11:11: Backend: 'kernel' is for lasting namespaces (adit up)\n"
+		"lasting:12:2: [Lan] is for lasting namespaces (adit up)\n");
 }
 
 int main(void)

@@ -231,8 +231,8 @@ static void test_what_is_not_available_is_said_only_when_asked(void **state)
 	report_add(report, REPORT_LATER, &spot, "[Lan] is not available yet");
 	assert_string_equal(print_all(report, false), "");
 	assert_int_equal(report_count(report, REPORT_ERROR), 0);
-	assert_int_equal(report_promote_later(report), 1);
-	assert_int_equal(report_promote_later(report), 0);
+	assert_int_equal(report_promote(report, REPORT_LATER), 1);
+	assert_int_equal(report_promote(report, REPORT_LATER), 0);
 	assert_int_equal(report_count(report, REPORT_ERROR), 1);
 	assert_string_equal(print_all(report, false), "error: [Lan] is not available yet\n");
 }
