@@ -63,7 +63,7 @@ int service_start(const struct place *place, struct error *err)
 	const struct units units = units_of(place);
 	struct prepared prepared = {0};
 	bool was_active = service_is_active(place);
-	int r = prepare_profile(place->name, &prepared, err);
+	int r = prepare_profile(place->name, CONFIG_FOR_LASTING, &prepared, err);
 
 	prepare_done(&prepared);
 	if (r < 0)

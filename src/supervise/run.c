@@ -295,23 +295,10 @@ static void run_done(struct run *run)
 	prepare_done(&run->prepared);
 }
 
-/* Its namespaces are the user's, where the kernel's WireGuard would have its socket. */
-static int judge_backend(const struct profile *profile, struct error *err)
-{
-	if (profile->backend != BACKEND_KERNEL)
-		return 0;
-	(void)error_set(err, EOPNOTSUPP, "Backend = kernel is for named namespaces");
-	error_hint(err,
-		   "leave it out, or write Backend = auto: adit run has a data plane of its own");
-	return -EOPNOTSUPP;
-}
-
 static int prepare(struct run *run, struct confine_options *confine)
 {
 	int r = prepare_profile(run->options->config, CONFIG_FOR_RUN, &run->prepared, run->err);
 
-	if (r == 0)
-		r = judge_backend(run->prepared.profile, run->err);
 	if (r == 0)
 		r = become_user(run->options, confine, run->err);
 	if (r == 0)

@@ -195,10 +195,10 @@ def test_file_of_another_user_is_refused_in_words(shared_net):
     os.chown(conf, UID, GID)
 
 
-def test_the_kernels_tunnel_is_for_named_namespaces(shared_net):
+def test_the_kernels_tunnel_is_for_lasting_namespaces(shared_net):
     text = shared_net.provider.conf() + "[Namespace]\nBackend = kernel\n"
     path = shared_net.provider.write_conf(f"{HOME}/kernel.conf")
     path.write_text(text)
     status, out, err = adit.run(shared_net, path, "true")
     assert (status, out) == (125, "")
-    assert "Backend = kernel is for named namespaces" in err and "Backend = auto" in err
+    assert "error: Backend: 'kernel' is for lasting namespaces (adit up)" in err
