@@ -19,7 +19,7 @@
 #include <string.h>
 
 enum {
-	LINKS_MAX = 1024, /* more than that are not looked at */
+	LINKS_MAX = 1 << 16, /* more than that are not looked at */
 	ADDRESSES_MAX = 4096,
 	ATTEMPTS_MAX = 5,
 	IPV6_DEFAULT_METRIC = 1024, /* IP6_RT_PRIO_USER of net/ip6_route.h */
@@ -46,8 +46,10 @@ struct search {
 	struct list found;
 	struct list routes; /* come last in a plan, but what follows needs to see them first */
 
-	struct link_info *link; /* owned */
+	struct link_info *link; /* by index; owned */
 	size_t n_links;
+	size_t n_links_max;	      /* there is room for */
+	bool is_torn;		      /* something was of a link that came while we looked */
 	uint32_t tunnel;	      /* index of its link; 0: there is none */
 	struct address_seen *address; /* owned */
 	size_t n_addresses;
@@ -83,25 +85,60 @@ static void copy_name(char ret[IFNAMSIZ], const char *name)
 	(void)snprintf(ret, IFNAMSIZ, "%s", name);
 }
 
-static int find_firewall(struct search *search, struct error *err)
+/* How the table compares with what was loaded last. */
+enum firewall {
+	FIREWALL_NONE,
+	FIREWALL_OURS,	  /* as it was loaded, whatever is desired by now */
+	FIREWALL_CHANGED, /* or nobody knows: there is no record */
+};
+
+static enum firewall compare_firewall(const struct host *host, const struct nftables_image *image)
 {
-	struct host *host = search->host;
-	const char *ruleset = search->desired->ruleset[SIDE_INSIDE];
+	const struct record *record = host->record;
+	const char *loaded = record ? record->table[SIDE_INSIDE].ruleset : NULL;
+
+	return loaded && record_knows_table(record, SIDE_INSIDE, loaded, image) ? FIREWALL_OURS
+										: FIREWALL_CHANGED;
+}
+
+static int look_at_firewall(struct host *host, enum firewall *ret, struct error *err)
+{
 	struct nftables_image image = {0};
-	struct step *step;
 	int r = host->nftables ? 0 : nftables_open(&host->nftables, err);
 
 	if (r == 0)
 		r = nftables_read(host->nftables, RULESET_TABLE, &image, err);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	step = add(search, STEP_FIREWALL_LOAD);
-	if (step)
-		step->firewall.is_changed =
-			!host->record ||
-			!record_knows_table(host->record, SIDE_INSIDE, ruleset, &image);
+	if (r == -ENOENT)
+		*ret = FIREWALL_NONE;
+	else if (r == 0)
+		*ret = compare_firewall(host, &image);
 	free(image.bytes);
-	return step ? 0 : -ENOMEM;
+	return r == -ENOENT ? 0 : r;
+}
+
+/* It says what the desired one says. */
+static bool is_desired(const struct host *host, const struct plan *desired)
+{
+	const char *loaded = host->record->table[SIDE_INSIDE].ruleset;
+	const char *wanted = desired->ruleset[SIDE_INSIDE];
+
+	return wanted && strcmp(loaded, wanted) == 0;
+}
+
+static int find_firewall(struct search *search, struct error *err)
+{
+	enum firewall firewall;
+	struct step *step;
+	int r = look_at_firewall(search->host, &firewall, err);
+
+	if (r < 0 || firewall == FIREWALL_NONE)
+		return r;
+	step = add(search, STEP_FIREWALL_LOAD);
+	if (!step)
+		return -ENOMEM;
+	step->firewall.is_changed =
+		firewall == FIREWALL_CHANGED || !is_desired(search->host, search->desired);
+	return 0;
 }
 
 /* A setting of a link that is not there has no value. */
@@ -173,17 +210,35 @@ static int keep_link(void *context, const struct link_info *link)
 {
 	struct search *search = context;
 
-	if (search->n_links < LINKS_MAX)
+	if (search->n_links == search->n_links_max && search->n_links < LINKS_MAX) {
+		size_t n = search->n_links ? 2 * search->n_links : 16;
+		struct link_info *grown = reallocarray(search->link, n, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		search->link = grown;
+		search->n_links_max = n;
+	}
+	if (search->n_links < search->n_links_max)
 		search->link[search->n_links++] = *link;
 	return 0;
 }
 
+static int compare_links(const void *left, const void *right)
+{
+	const struct link_info *a = left;
+	const struct link_info *b = right;
+
+	return (a->index > b->index) - (a->index < b->index);
+}
+
 static const struct link_info *link_of(const struct search *search, uint32_t index)
 {
-	for (size_t i = 0; i < search->n_links; i++)
-		if (search->link[i].index == index)
-			return &search->link[i];
-	return NULL;
+	const struct link_info wanted = {.index = index};
+
+	if (search->n_links == 0)
+		return NULL;
+	return bsearch(&wanted, search->link, search->n_links, sizeof(wanted), compare_links);
 }
 
 static enum step_kind tunnel_kind(const struct link_info *link)
@@ -281,14 +336,12 @@ static int sort_link(struct search *search, const struct link_info *link)
 
 static int find_links(struct search *search, struct error *err)
 {
-	int r;
+	int r = link_dump(search->host->route, keep_link, search, err);
 
-	search->link = calloc(LINKS_MAX, sizeof(*search->link));
-	if (!search->link)
-		return -ENOMEM;
-	r = link_dump(search->host->route, keep_link, search, err);
 	if (r < 0)
 		return r;
+	if (search->n_links > 0)
+		qsort(search->link, search->n_links, sizeof(*search->link), compare_links);
 	search->tunnel = find_tunnel(search);
 	for (size_t i = 0; r == 0 && i < search->n_links; i++)
 		r = sort_link(search, &search->link[i]);
@@ -389,9 +442,10 @@ static int keep_route(void *context, const struct route *route)
 	hear(search, route);
 	if (is_the_kernels(search, route))
 		return 0;
-	/* It came while we looked. */
-	if (route->oif != 0 && !link)
-		return -EINTR;
+	search->is_torn = search->is_torn || (route->oif != 0 && !link);
+	/* Beyond all that could be planned: the others' turn comes when these are gone. */
+	if (search->routes.n_steps >= 2 * PLAN_STEPS_MAX)
+		return 0;
 	step = append(&search->routes, STEP_ROUTE_ADD);
 	if (!step)
 		return -ENOMEM;
@@ -418,9 +472,8 @@ static int add_address(struct search *search, const struct address_seen *seen)
 	const struct link_info *link = link_of(search, seen->address.index);
 	struct step *step;
 
-	if (!link)
-		return -EINTR;
-	if (!is_ours(search, link))
+	search->is_torn = search->is_torn || !link;
+	if (!link || !is_ours(search, link))
 		return 0;
 	step = add(search, STEP_ADDRESS_ADD);
 	if (!step)
@@ -495,7 +548,7 @@ static const struct step *tunnel_of(const struct plan *plan)
 }
 
 static int search_once(struct host *host, const struct plan *desired, struct survey *ret,
-		       struct error *err)
+		       bool *ret_is_torn, struct error *err)
 {
 	struct search search = {
 		.host = host,
@@ -504,6 +557,7 @@ static int search_once(struct host *host, const struct plan *desired, struct sur
 	};
 	int r = look(&search, err);
 
+	*ret_is_torn = search.is_torn;
 	free(search.link);
 	free(search.address);
 	free(search.found.step);
@@ -515,16 +569,25 @@ static int search_once(struct host *host, const struct plan *desired, struct sur
 	return r;
 }
 
+/* What cannot be had in one piece is taken as it is in the end: whoever keeps
+ * changing things must not keep us from repairing others.
+ */
 int survey_network(struct host *host, const struct plan *desired, struct survey *ret,
 		   struct error *err)
 {
 	struct error cause = {0};
+	struct survey survey = {0};
+	bool is_torn = false;
 	int r = -EINTR;
 
-	for (unsigned int i = 0; r == -EINTR && i < ATTEMPTS_MAX; i++)
-		r = search_once(host, desired, ret, &cause);
-	if (r == 0)
+	for (unsigned int i = 0; (r == -EINTR || is_torn) && i < ATTEMPTS_MAX; i++) {
+		survey_done(&survey);
+		r = search_once(host, desired, &survey, &is_torn, &cause);
+	}
+	if (r == 0) {
+		*ret = survey;
 		return 0;
+	}
 	if (cause.code != -r) /* found here, not by the kernel */
 		(void)error_set(&cause, -r, "%s", strerror(-r));
 	(void)error_wrap(&cause, "cannot find out what the namespace is like");
@@ -537,6 +600,35 @@ void survey_done(struct survey *survey)
 {
 	plan_done(&survey->plan);
 	*survey = (struct survey){0};
+}
+
+static void tell_all(const struct plan *changes, survey_tell tell, void *context)
+{
+	for (size_t i = 0; tell && i < changes->n_steps; i++)
+		tell(context, &changes->step[i]);
+}
+
+/* A table that somebody changed or took away comes before everything, and stays
+ * whatever becomes of the rest.  So does one that cannot be looked at since it, or
+ * another, is changed all the time.
+ */
+static int restore_firewall(struct host *host, const struct plan *desired, survey_tell tell,
+			    void *context, struct error *err)
+{
+	struct step step = {.kind = STEP_FIREWALL_LOAD};
+	struct plan load = {.step = &step, .n_steps = 1};
+	enum firewall firewall = FIREWALL_CHANGED;
+	int r = -EINTR;
+
+	for (unsigned int i = 0; r == -EINTR && i < ATTEMPTS_MAX; i++)
+		r = look_at_firewall(host, &firewall, err);
+	if ((r < 0 && r != -EINTR) || firewall == FIREWALL_OURS || !desired->ruleset[SIDE_INSIDE])
+		return r == -EINTR ? 0 : r;
+	step.firewall.is_replaced = firewall != FIREWALL_NONE;
+	load.ruleset[SIDE_INSIDE] = desired->ruleset[SIDE_INSIDE];
+	tell_all(&load, tell, context);
+	r = apply_plan(&load, host, NULL, err);
+	return r < 0 ? r : 1;
 }
 
 /* How many steps it took; 0: nothing differed. */
@@ -553,8 +645,7 @@ static int repair_once(struct host *host, const struct plan *desired, survey_tel
 	survey_done(&survey);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; tell && i < changes.n_steps; i++)
-		tell(context, &changes.step[i]);
+	tell_all(&changes, tell, context);
 	r = apply_plan(&changes, host, NULL, err);
 	if (r == 0)
 		r = (int)changes.n_steps;
@@ -565,14 +656,14 @@ static int repair_once(struct host *host, const struct plan *desired, survey_tel
 int survey_repair(struct host *host, const struct plan *desired, survey_tell tell, void *context,
 		  struct error *err)
 {
-	int n_steps = 0;
+	int n_steps = restore_firewall(host, desired, tell, context, err);
 
-	for (unsigned int i = 0; i < SURVEY_ROUNDS_MAX; i++) {
+	for (unsigned int i = 0; n_steps >= 0 && i < SURVEY_ROUNDS_MAX; i++) {
 		int r = repair_once(host, desired, tell, context, err);
 
 		if (r <= 0)
 			return r < 0 ? r : n_steps;
 		n_steps += r;
 	}
-	return error_set(err, ELOOP, "what was changed did not stay so");
+	return n_steps < 0 ? n_steps : error_set(err, ELOOP, "what was changed did not stay so");
 }

@@ -34,15 +34,16 @@ struct survey {
 /* In the namespace, with the host's record: of the settings those that `desired`
  * names, of the firewall whether it stands and is what the record and `desired`
  * say.  Without a record it is not.  What changes meanwhile makes it begin anew, a
- * few times; then -EINTR.
+ * few times; -EINTR: a list of the kernel's never was of one piece.
  */
 int survey_network(struct host *host, const struct plan *desired, struct survey *ret,
 		   struct error *err);
 void survey_done(struct survey *survey); /* accepts a zeroed one */
 
 /* The three calls above, until nothing differs: more than once where the kernel
- * took more away with something than it was asked to.  Returns how many steps were
- * carried out; `tell` (NULL: nobody) hears of each before it is.  -ELOOP: it still
+ * took more away with something than it was asked to.  A firewall that somebody has
+ * changed or taken away is loaded before that, and stays also when the rest fails.  Returns how
+ * many steps were carried out; `tell` (NULL: nobody) hears of each before it is.  -ELOOP: it still
  * differs after SURVEY_ROUNDS_MAX rounds.
  */
 enum { SURVEY_ROUNDS_MAX = 4 };

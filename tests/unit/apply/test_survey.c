@@ -619,6 +619,64 @@ static void test_any_part_of_bringing_up_is_ended_by_the_next(void **state)
 	}
 }
 
+/* Links as many as a program inside may make, each with a route. */
+static void test_a_crowd_of_links_keeps_nobody_from_repairing(void **state)
+{
+	enum { N_LINKS = 300 };
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	make_named();
+	for (int i = 0; i < N_LINKS; i++) {
+		char name[IFNAMSIZ];
+		struct route route = {.type = ROUTE_UNICAST, .table = 1000};
+
+		(void)snprintf(name, sizeof(name), "other%d", i);
+		add_bridge(name);
+		route.metric = (uint32_t)i + 1;
+		add_route("10.0.0.0/8", name, &route);
+	}
+	load("flush ruleset");
+	assert_int_equal(repair(&named), N_LINKS + 1);
+}
+
+/* One that the kernel refuses to make, last. */
+static void test_the_drops_stand_also_when_the_rest_cannot_be_repaired(void **state)
+{
+	struct plan impossible = {0};
+	struct survey survey;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	make_named();
+	assert_int_equal(plan_named(&profile, &environment, BACKEND_USERSPACE, &impossible, &err),
+			 0);
+	(void)strcpy(impossible.step[impossible.n_steps - 1].route.link, "none");
+	load("flush ruleset");
+	assert_int_equal(survey_repair(&host, &impossible, NULL, NULL, &err), -ENODEV);
+	assert_int_equal(survey_network(&host, &named, &survey, &err), 0);
+	assert_int_equal(survey.plan.step[0].kind, STEP_FIREWALL_LOAD);
+	assert_false(survey.plan.step[0].firewall.is_changed);
+	survey_done(&survey);
+	plan_done(&impossible);
+}
+
+/* What a failed reload had loaded goes back to what was there. */
+static void test_a_change_of_rules_that_comes_with_a_failure_is_undone(void **state)
+{
+	struct plan other = {0};
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	make_named();
+	profile.n_accepts = 0;
+	assert_int_equal(plan_named(&profile, &environment, BACKEND_USERSPACE, &other, &err), 0);
+	(void)strcpy(other.step[other.n_steps - 1].route.link, "none");
+	assert_int_equal(survey_repair(&host, &other, NULL, NULL, &err), -ENODEV);
+	assert_string_equal(differences(&named), "");
+	plan_done(&other);
+}
+
 static void tell(void *context, const struct step *step)
 {
 	text_add(context, "%s\n", print_kind(step));
@@ -684,6 +742,9 @@ int main(void)
 		EACH(test_another_plan_keeps_the_tunnel_and_changes_the_rest),
 		EACH(test_a_change_that_fails_leaves_what_was_there),
 		EACH(test_any_part_of_bringing_up_is_ended_by_the_next),
+		EACH(test_a_crowd_of_links_keeps_nobody_from_repairing),
+		EACH(test_the_drops_stand_also_when_the_rest_cannot_be_repaired),
+		EACH(test_a_change_of_rules_that_comes_with_a_failure_is_undone),
 		EACH(test_a_repair_tells_what_it_does),
 		EACH(test_what_does_not_stay_is_given_up),
 		EACH(test_a_kernel_that_does_not_answer_is_an_error_in_words),
