@@ -36,12 +36,15 @@ def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="also the tests of the long campaign")
     parser.addoption("--backend", choices=("auto", "kernel", "userspace"),
                      help="of the clients' files, for tests of named namespaces")
+    parser.addoption("--package", type=Path, metavar="FILE",
+                     help="also the tests of the Debian package, which is FILE")
     parser.addoption("--claims", type=Path, metavar="DIR",
                      help="run only the files that no other pytest has claimed in DIR")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: only with --long")
+    config.addinivalue_line("markers", "package: only with --package")
     config.addinivalue_line("markers", "kernel: only where the kernel has WireGuard, as in tests/vm")
     Provider.backend = config.option.backend
     if config.option.claims:
@@ -54,6 +57,8 @@ def pytest_collection_modifyitems(config, items):
     if any(item.get_closest_marker("kernel") for item in items) and \
             not dataplane.kernel_has_wireguard():
         items[:] = [item for item in items if not item.get_closest_marker("kernel")]
+    if not config.option.package:
+        items[:] = [item for item in items if not item.get_closest_marker("package")]
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.timeout(0))

@@ -35,7 +35,7 @@ class Failed(Exception):
 
 
 class Machine:
-    def __init__(self, net, prepare=None):
+    def __init__(self, net, prepare=None, is_installed=True):
         self.net = net
         self.name = f"machine{os.getpid()}-{next(_ids)}"
         self.base = Path("/run/lab") / self.name
@@ -44,6 +44,8 @@ class Machine:
         self.nspawn = None
         self.leader = None
         self._make_root()
+        if is_installed:
+            self.install()
         if prepare:
             prepare(self)
         self._boot()
@@ -62,13 +64,14 @@ class Machine:
         self.write("/etc/hostname", "machine\n")
         # else /tmp is emptied at boot, with what is bound in it
         self.write("/etc/tmpfiles.d/tmp.conf", "")
+        # that of container images: packages may start and stop nothing
+        (self.root / "usr/sbin/policy-rc.d").unlink(missing_ok=True)
         (self.root / "etc/resolv.conf").unlink(missing_ok=True)
         self.write("/etc/resolv.conf", f"nameserver {internet.GATEWAY}\n")
         for file in ("passwd", "group"):
             shutil.copy(f"/etc/{file}", self.root / "etc" / file)
         for folder in ("etc/adit", "run/netns"):
             shutil.rmtree(self.root / folder, ignore_errors=True)
-        self.install()
 
     def _empty_of_services(self):
         """What this machine starts at boot is no part of a test."""
@@ -221,11 +224,11 @@ class Machine:
 
 
 @contextlib.contextmanager
-def booted(net, prepare=None):
+def booted(net, prepare=None, is_installed=True):
     """`prepare` is called with the machine before it boots."""
     one = Machine.__new__(Machine)
     try:
-        one.__init__(net, prepare)
+        one.__init__(net, prepare, is_installed)
         yield one
     finally:
         one.close()
