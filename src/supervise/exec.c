@@ -11,6 +11,7 @@
 #include "supervise/session.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 struct exec {
@@ -79,11 +80,36 @@ static int read_configuration(struct exec *exec)
 	return r;
 }
 
+/* The others' keys are none of the command's business either. */
+static int add_others(struct exec *exec)
+{
+	char **names;
+	int n = place_names(&names, exec->err);
+	int r = n < 0 ? n : 0;
+
+	for (int i = 0; r == 0 && i < n; i++) {
+		struct place other;
+
+		if (strcmp(names[i], exec->place.name) == 0)
+			continue;
+		r = place_find(names[i], &other, exec->err);
+		if (r == 0)
+			r = hidden_load(&exec->hidden, &other, exec->err);
+		if (r == -ENOENT) /* only sealed, or gone by now */
+			r = 0;
+	}
+	if (n >= 0)
+		place_names_free(names, n);
+	return r;
+}
+
 static int find_hidden(struct exec *exec)
 {
-	int r = hidden_load(&exec->place, &exec->hidden, exec->err);
+	int r = hidden_load(&exec->hidden, &exec->place, exec->err);
 
-	return r == -ENOENT ? read_configuration(exec) : r;
+	if (r == -ENOENT)
+		r = read_configuration(exec);
+	return r < 0 ? r : add_others(exec);
 }
 
 /* Until process 1 is made: that needs root once more. */

@@ -86,9 +86,8 @@ int hidden_save(const struct hidden *hidden, const struct place *place, struct e
 	return r < 0 ? error_errno(err, -r, "cannot write '%s'", place->hidden) : 0;
 }
 
-int hidden_load(const struct place *place, struct hidden *ret, struct error *err)
+int hidden_load(struct hidden *hidden, const struct place *place, struct error *err)
 {
-	struct hidden hidden = {0};
 	FILE *file = fopen(place->hidden, "re");
 	char *line = NULL;
 	size_t size = 0;
@@ -99,16 +98,11 @@ int hidden_load(const struct place *place, struct hidden *ret, struct error *err
 		return error_errno(err, errno, "cannot read '%s'", place->hidden);
 	while (r == 0 && (len = getline(&line, &size, file)) > 0) {
 		line[strcspn(line, "\n")] = '\0';
-		r = hidden_add(&hidden, line);
+		r = hidden_add(hidden, line);
 	}
 	if (r == 0 && ferror(file))
 		r = -EIO;
 	free(line);
 	(void)fclose(file);
-	if (r < 0) {
-		hidden_done(&hidden);
-		return error_errno(err, -r, "cannot read '%s'", place->hidden);
-	}
-	*ret = hidden;
-	return 0;
+	return r < 0 ? error_errno(err, -r, "cannot read '%s'", place->hidden) : 0;
 }

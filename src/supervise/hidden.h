@@ -27,8 +27,10 @@ int hidden_add_profile(struct hidden *hidden, const struct profile *profile);
 void hidden_resolve(struct hidden *hidden);
 void hidden_done(struct hidden *hidden); /* accepts a zeroed one */
 
-/* The list in the place's folder: lines.  -ENOENT: there is none. */
+/* The list in the place's folder: lines.  Loading adds to what is there.  -ENOENT: there
+ * is none.
+ */
 int hidden_save(const struct hidden *hidden, const struct place *place, struct error *err);
-int hidden_load(const struct place *place, struct hidden *ret, struct error *err);
+int hidden_load(struct hidden *hidden, const struct place *place, struct error *err);
 
 #endif

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lab import GID, HOME, UID, USER, adit, internet, named, provider
+from lab import GID, HOME, UID, USER, adit, changes, internet, named, provider
 from lab.canaries import Canaries
 from lab.flow import Flow
 from lab.oracle import Oracle
@@ -138,16 +138,8 @@ def test_wrong_usage_gives_125(net, words):
 
 
 NETWORK_CHANGES = [
-    ["ip", "link", "set", "lo", "down"],
+    *changes.NETWORK_CHANGES,
     ["ip", "link", "set", "wg0", "down"],
-    ["ip", "link", "add", "d0", "type", "dummy"],
-    ["ip", "address", "add", "10.9.9.9/24", "dev", "lo"],
-    ["ip", "route", "del", "default"],
-    ["ip", "rule", "add", "from", "all", "lookup", "7"],
-    ["nft", "flush", "ruleset"],
-    ["nft", "add", "table", "inet", "x"],
-    ["sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"],
-    ["sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/all/accept_ra"],
     ["sh", "-c", "echo 9 >/sys/class/net/wg0/mtu"],
     [adit.PYTHON, "-c", "import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)"],
     [adit.PYTHON, "-c", "import socket; socket.socket(2, socket.SOCK_RAW, 255)"],
@@ -273,6 +265,14 @@ def test_files_with_keys_cannot_be_read(net, media):
     assert net.provider.client.private not in said
     assert said.count("No such device or address") == 2 and said.endswith("over\n")
     os.unlink(key)
+
+
+def test_files_with_others_keys_cannot_be_read(net, media):
+    media.up()
+    with named.place(net, "other", net.provider.conf(private=provider.Key().private)) as other:
+        other.up()
+        said = Door(media, ["--as-root"]).output("sh", "-c", f"cat {other.file} 2>&1; echo over")
+    assert "No such device or address" in said and "PrivateKey" not in said
 
 
 def test_files_with_keys_cannot_be_read_where_it_was_only_sealed(net, media):
@@ -468,6 +468,10 @@ def test_nothing_leaks_whatever_happens_to_the_supervisor(net, uid):
                 place.up()
                 place.wait()
                 command.wait_for()
+                if uid:  # nothing leads to the namespace any more
+                    os.kill(place.supervisor(), signal.SIGKILL)
+                    os.kill(place.holder(), signal.SIGKILL)
+                    time.sleep(1)
                 place.down()
                 time.sleep(1)
             finally:

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from lab import GID, HOME, UID, adit
+from lab import GID, HOME, UID, adit, named
 from lab.canaries import Canaries
 
 KNOCK = """
@@ -34,9 +34,10 @@ s.accept()
 """
 
 
-@pytest.fixture(scope="module")
-def conf(shared_net):
-    return shared_net.provider.write_conf()
+@pytest.fixture(scope="module", params=["run", "exec"])
+def conf(request, shared_net):
+    with named.run_or_exec(shared_net, request.param) as one:
+        yield one
 
 
 @contextlib.contextmanager

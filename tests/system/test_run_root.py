@@ -4,12 +4,13 @@ import json
 import os
 
 import pytest
-from lab import GID, HOME, UID, USER, adit, internet, provider
+from lab import GID, HOME, UID, USER, adit, internet, named, provider
 
 
-@pytest.fixture(scope="module")
-def conf(shared_net):
-    return shared_net.provider.write_conf("/run/lab/root.conf", owner=(0, 0))
+@pytest.fixture(scope="module", params=["run", "exec"])
+def conf(request, shared_net):
+    with named.run_or_exec(shared_net, request.param, uid=0) as one:
+        yield one
 
 
 def as_root(net, conf, *command, **how):

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from lab import GID, HOME, UID, adit
+from lab import GID, HOME, UID, adit, named
 from lab.canaries import PLACES, RESOLVERS, Canaries, UnixCanary
 
 KNOCK = """
@@ -23,9 +23,10 @@ KNOCK = """
 """
 
 
-@pytest.fixture(scope="module")
-def conf(shared_net):
-    return shared_net.provider.write_conf()
+@pytest.fixture(scope="module", params=["run", "exec"])
+def conf(request, shared_net):
+    with named.run_or_exec(shared_net, request.param) as one:
+        yield one
 
 
 def test_no_canary_is_reached(shared_net, conf):

@@ -4,12 +4,13 @@ import os
 import signal
 
 import pytest
-from lab import adit
+from lab import adit, named, provider
 
 
-@pytest.fixture(scope="module")
-def conf(shared_net):
-    return shared_net.provider.write_conf()
+@pytest.fixture(scope="module", params=["run", "exec"])
+def conf(request, shared_net):
+    with named.run_or_exec(shared_net, request.param) as one:
+        yield one
 
 
 @pytest.mark.parametrize("status", [0, 1, 7, 125, 255])
@@ -72,8 +73,9 @@ def test_quiet_success_adds_nothing_to_the_output(shared_net, conf):
 
 def test_file_may_be_given_by_name_from_the_users_folder(shared_net):
     os.makedirs("/home/alice/.config/adit", exist_ok=True)
-    shared_net.provider.write_conf("/home/alice/.config/adit/home.conf")
-    assert adit.run(shared_net, "home", "true")[0] == 0
+    shared_net.provider.write_conf("/home/alice/.config/adit/home.conf",
+                                   private=provider.Key().private)
+    assert adit.run(shared_net, "home", "true", options=["--no-wait"])[0] == 0
 
 
 def test_without_a_command_the_users_shell_runs(shared_net, conf):

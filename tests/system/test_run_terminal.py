@@ -6,16 +6,17 @@ import signal
 import time
 
 import pytest
-from lab import HOME, adit, terminal
+from lab import HOME, adit, named, terminal
 from lab.terminal import CTRL_C, CTRL_Z, Terminal
 
 LOOP = "while :; do sleep 0.1; done"
 TAIL = 0.3
 
 
-@pytest.fixture(scope="module")
-def conf(shared_net):
-    return shared_net.provider.write_conf()
+@pytest.fixture(scope="module", params=["run", "exec"])
+def conf(request, shared_net):
+    with named.run_or_exec(shared_net, request.param) as one:
+        yield one
 
 
 @pytest.fixture
@@ -24,8 +25,12 @@ def term(shared_net):
         yield shell
 
 
+def call(conf):
+    return " ".join([adit.binary(), *adit.words(conf)])
+
+
 def start(term, conf, command):
-    term.line(f"{adit.binary()} run {conf} -- {command}; echo status $?")
+    term.line(f"{call(conf)} -- {command}; echo status $?")
 
 
 def test_ctrl_c_ends_the_command_and_the_shell_goes_on(term, conf):
@@ -47,7 +52,7 @@ def test_command_may_catch_ctrl_c(term, conf):
 
 
 def test_ctrl_z_stops_and_fg_continues(term, conf):
-    term.line(f"{adit.binary()} run {conf} -- sh -c 'echo ready; sleep 1; echo went on; exit 5'")
+    term.line(f"{call(conf)} -- sh -c 'echo ready; sleep 1; echo went on; exit 5'")
     term.expect("\nready")
     term.press(CTRL_Z)
     term.expect("(?i)stopped")
@@ -61,7 +66,7 @@ def test_ctrl_z_stops_and_fg_continues(term, conf):
 def test_stopped_command_does_not_run_on(term, conf):
     beats = f"{HOME}/beats"
     # no shell: Ctrl-Z in the middle of its vfork() would stop more than is meant
-    term.line(f"{adit.binary()} run {conf} -- {adit.PYTHON} -c \"import time\nwhile True: "
+    term.line(f"{call(conf)} -- {adit.PYTHON} -c \"import time\nwhile True: "
               f"time.sleep(0.05), open('{beats}', 'a').write('b')\"")
     deadline = time.monotonic() + 10
     while not os.path.exists(beats) and time.monotonic() < deadline:

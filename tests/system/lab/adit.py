@@ -180,10 +180,15 @@ def python(net, conf, code, *args, **how):
 
 
 def start(net, conf, *command, options=(), **popen):
-    argv = conf.exec_argv(options) if hasattr(conf, "exec_argv") else ["run", *options, str(conf)]
+    argv = words(conf, options)
     if command:
         argv += ["--", *map(str, command)]
     return Run(net.host, argv, **popen)
+
+
+def words(conf, options=()):
+    """Up to the command: `run OPTIONS CONF`, or `exec OPTIONS NAME` where conf is a named.Place."""
+    return conf.exec_argv(options) if hasattr(conf, "exec_argv") else ["run", *options, str(conf)]
 
 
 def marked(mark):

@@ -155,3 +155,16 @@ def place(net, name, text, uid=0):
             subprocess.run(["umount", "-l", one.pin], check=False, capture_output=True)
             one.pin.unlink(missing_ok=True)
         assert not os.path.exists(one.folder) or not one.supervisor()
+
+
+@contextmanager
+def run_or_exec(net, how, uid=UID):
+    """What adit.run() takes for `adit run`, or for `adit exec` in a place that is up."""
+    if how == "run":
+        owner = (0, 0) if uid == 0 else (UID, GID)
+        yield net.provider.write_conf("/run/lab/root.conf" if uid == 0 else None, owner=owner)
+        return
+    with place(net, "shared", net.provider.conf(), uid=uid) as one:
+        one.up()
+        one.wait()
+        yield one

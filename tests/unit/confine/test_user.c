@@ -76,6 +76,21 @@ static void test_root_is_never_chosen_in_silence(void **state)
 	assert_int_equal(user.uid, 7);
 }
 
+/* In a child, since what it does cannot be undone. */
+static void run_as_root(int (*function)(void))
+{
+	int status;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip();
+	pid = fork();
+	if (pid == 0)
+		_exit(function());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static int become_nobody(void)
 {
 	struct user user;
@@ -96,17 +111,8 @@ static int become_nobody(void)
 
 static void test_root_becomes_the_user_for_good(void **state)
 {
-	int status;
-	pid_t pid;
-
 	(void)state;
-	if (geteuid() != 0)
-		skip();
-	pid = fork();
-	if (pid == 0)
-		_exit(become_nobody());
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	run_as_root(become_nobody);
 }
 
 static int step_down_and_up(void)
@@ -128,17 +134,8 @@ static int step_down_and_up(void)
 
 static void test_root_may_step_down_and_up_until_it_is_for_good(void **state)
 {
-	int status;
-	pid_t pid;
-
 	(void)state;
-	if (geteuid() != 0)
-		skip();
-	pid = fork();
-	if (pid == 0)
-		_exit(step_down_and_up());
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	run_as_root(step_down_and_up);
 }
 
 static int fail_to_become(void)
@@ -154,17 +151,8 @@ static int fail_to_become(void)
 
 static void test_without_privilege_it_fails_with_words(void **state)
 {
-	int status;
-	pid_t pid;
-
 	(void)state;
-	if (geteuid() != 0)
-		skip();
-	pid = fork();
-	if (pid == 0)
-		_exit(fail_to_become());
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	run_as_root(fail_to_become);
 }
 
 static void test_the_helper_opens_the_device_once(void **state)

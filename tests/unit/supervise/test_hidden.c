@@ -74,7 +74,7 @@ static void test_the_list_is_read_as_it_was_saved_last(void **state)
 	assert_int_equal(hidden_add(&hidden, "/usr/../etc/passwd"), 0);
 	for (size_t i = 0; i < 2; i++)
 		assert_int_equal(hidden_save(&hidden, &place, &err), 0);
-	assert_int_equal(hidden_load(&place, &read, &err), 0);
+	assert_int_equal(hidden_load(&read, &place, &err), 0);
 	assert_int_equal(read.n_paths, 2);
 	assert_string_equal(read.path[0], "/with a space/key");
 	assert_string_equal(read.path[1], "/etc/passwd");
@@ -90,9 +90,9 @@ static void test_no_list_is_told_apart_from_an_empty_one(void **state)
 	struct error err = {0};
 
 	(void)state;
-	assert_int_equal(hidden_load(&place, &hidden, &err), -ENOENT);
+	assert_int_equal(hidden_load(&hidden, &place, &err), -ENOENT);
 	assert_int_equal(hidden_save(&hidden, &place, &err), 0);
-	assert_int_equal(hidden_load(&place, &hidden, &err), 0);
+	assert_int_equal(hidden_load(&hidden, &place, &err), 0);
 	assert_int_equal(hidden.n_paths, 0);
 	hidden_done(&hidden);
 }
