@@ -11,6 +11,8 @@
 #ifndef ADIT_NET_ATTR_H
 #define ADIT_NET_ATTR_H
 
+#include "base/address.h"
+
 #include <libmnl/libmnl.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,6 +62,34 @@ static inline bool attrs_next(struct attrs *attrs)
 	len = attrs_align(attrs->at->nla_len);
 	attrs->next += len < left ? len : left;
 	return true;
+}
+
+/* An address of the family, AF_INET or AF_INET6.  False: it is not as long as one. */
+static inline bool attr_address(const struct nlattr *attr, int family, struct address *ret)
+{
+	const void *bytes = mnl_attr_get_payload(attr);
+	uint16_t len = mnl_attr_get_payload_len(attr);
+
+	if (family == AF_INET && len == sizeof(struct in_addr))
+		*ret = address_from_v4(*(const struct in_addr *)bytes);
+	else if (family == AF_INET6 && len == sizeof(struct in6_addr))
+		*ret = address_from_v6(bytes);
+	else
+		return false;
+	return true;
+}
+
+/* The whole message at `at`, of `left` bytes of a datagram; NULL: there is none.
+ * (libmnl's own test takes a length above INT_MAX for a small one.)
+ */
+static inline const struct nlmsghdr *attr_message(const char *at, size_t left)
+{
+	const struct nlmsghdr *message = (const struct nlmsghdr *)(const void *)at;
+
+	if (left < sizeof(*message) || message->nlmsg_len < sizeof(*message) ||
+	    message->nlmsg_len > left)
+		return NULL;
+	return message;
 }
 
 #endif

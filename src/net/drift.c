@@ -204,14 +204,18 @@ static void read_nftables(struct drift *drift, const struct nlmsghdr *message,
 typedef void (*read_message)(struct drift *drift, const struct nlmsghdr *message,
 			     const struct drift_own *own, struct drift_report *report);
 
-static void read_datagram(struct drift *drift, const char *bytes, int len,
+static void read_datagram(struct drift *drift, const char *bytes, size_t len,
 			  const struct drift_own *own, struct drift_report *report,
 			  read_message each)
 {
-	const struct nlmsghdr *message = (const struct nlmsghdr *)(const void *)bytes;
+	const struct nlmsghdr *message;
 
-	for (; mnl_nlmsg_ok(message, len); message = mnl_nlmsg_next(message, &len))
+	for (size_t at = 0; at < len; at += attrs_align(message->nlmsg_len)) {
+		message = attr_message(bytes + at, len - at);
+		if (!message)
+			return;
 		each(drift, message, own, report);
+	}
 }
 
 static void overrun(struct drift_report *report)
@@ -238,7 +242,7 @@ static void read_socket(struct drift *drift, int fd, const struct drift_own *own
 		else if (n <= 0)
 			return;
 		else if (from.nl_pid == 0) /* the kernel's own */
-			read_datagram(drift, bytes, (int)n, own, report, each);
+			read_datagram(drift, bytes, (size_t)n, own, report, each);
 	}
 	report->is_cut = true;
 }

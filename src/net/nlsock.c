@@ -255,19 +255,6 @@ static int read_message(const struct nlmsghdr *message, nlsock_each each, void *
 	return r < 0 ? error_set(err, -r, "%s", strerror(-r)) : 1;
 }
 
-/* The whole message at `at`, of `left` bytes of a datagram; NULL: there is none.
- * (libmnl's own test takes a length above INT_MAX for a small one.)
- */
-static const struct nlmsghdr *find_message(const char *at, size_t left)
-{
-	const struct nlmsghdr *message = (const struct nlmsghdr *)(const void *)at;
-
-	if (left < sizeof(*message) || message->nlmsg_len < sizeof(*message) ||
-	    message->nlmsg_len > left)
-		return NULL;
-	return message;
-}
-
 /* As read_message(), for all messages of one datagram. */
 static int read_datagram(struct nlsock *sock, size_t len, nlsock_each each, void *context,
 			 struct error *err)
@@ -275,7 +262,7 @@ static int read_datagram(struct nlsock *sock, size_t len, nlsock_each each, void
 	size_t at = 0;
 
 	while (at < len) {
-		const struct nlmsghdr *message = find_message(sock->answer + at, len - at);
+		const struct nlmsghdr *message = attr_message(sock->answer + at, len - at);
 		int r;
 
 		if (!message)

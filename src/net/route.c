@@ -18,20 +18,6 @@ static void put_address(struct nlmsghdr *request, uint16_t type, const struct ad
 	mnl_attr_put(request, type, len, bytes);
 }
 
-/* False: the attribute is not as long as an address of the family. */
-static bool read_address(const struct nlattr *attr, int family, struct address *ret)
-{
-	const void *bytes = mnl_attr_get_payload(attr);
-
-	if (family == AF_INET && mnl_attr_get_payload_len(attr) == sizeof(struct in_addr))
-		*ret = address_from_v4(*(const struct in_addr *)bytes);
-	else if (family == AF_INET6 && mnl_attr_get_payload_len(attr) == sizeof(struct in6_addr))
-		*ret = address_from_v6(bytes);
-	else
-		return false;
-	return true;
-}
-
 static const uint8_t kernel_types[ROUTE_TYPES] = {
 	[ROUTE_UNICAST] = RTN_UNICAST,	 [ROUTE_UNREACHABLE] = RTN_UNREACHABLE,
 	[ROUTE_LOCAL] = RTN_LOCAL,	 [ROUTE_BLACKHOLE] = RTN_BLACKHOLE,
@@ -137,11 +123,11 @@ static int read_attribute(const struct nlattr *attr, int family, struct route *r
 {
 	switch (mnl_attr_get_type(attr)) {
 	case RTA_DST:
-		return read_address(attr, family, &ret->to.address) ? 0 : -EBADMSG;
+		return attr_address(attr, family, &ret->to.address) ? 0 : -EBADMSG;
 	case RTA_SRC:
-		return read_address(attr, family, &ret->from.address) ? 0 : -EBADMSG;
+		return attr_address(attr, family, &ret->from.address) ? 0 : -EBADMSG;
 	case RTA_GATEWAY:
-		ret->has_gateway = read_address(attr, family, &ret->gateway);
+		ret->has_gateway = attr_address(attr, family, &ret->gateway);
 		return ret->has_gateway ? 0 : -EBADMSG;
 	case RTA_OIF:
 		if (mnl_attr_validate(attr, MNL_TYPE_U32) < 0)
@@ -270,7 +256,7 @@ static int keep_path(void *context, const struct nlmsghdr *message)
 			read_mtu(attrs.at, path);
 		else if (mnl_attr_get_type(attrs.at) == RTA_PREFSRC)
 			path->has_source =
-				read_address(attrs.at, header->rtm_family, &path->source);
+				attr_address(attrs.at, header->rtm_family, &path->source);
 	}
 	return 0;
 }

@@ -71,19 +71,6 @@ int rule_delete(struct nlsock *sock, const struct rule *rule, struct error *err)
 	return r;
 }
 
-/* False: the attribute is not as long as it must be. */
-static bool read_address(const struct nlattr *attr, int family, struct address *ret)
-{
-	const void *bytes = mnl_attr_get_payload(attr);
-	size_t len = family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
-
-	if (mnl_attr_get_payload_len(attr) != len)
-		return false;
-	*ret = family == AF_INET ? address_from_v4(*(const struct in_addr *)bytes)
-				 : address_from_v6(bytes);
-	return true;
-}
-
 static bool read_number(const struct nlattr *attr, uint32_t *ret)
 {
 	if (mnl_attr_validate(attr, MNL_TYPE_U32) < 0)
@@ -132,9 +119,9 @@ static bool read_attribute(const struct nlattr *attr, struct rule *ret)
 	case FRA_OIFNAME:
 		return read_name(attr, ret->oif);
 	case FRA_SRC:
-		return read_address(attr, ret->family, &ret->from.address);
+		return attr_address(attr, ret->family, &ret->from.address);
 	case FRA_DST:
-		return read_address(attr, ret->family, &ret->to.address);
+		return attr_address(attr, ret->family, &ret->to.address);
 	}
 	ret->has_more = ret->has_more || !is_idle(attr);
 	return true;

@@ -2,9 +2,9 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "net/attr.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
@@ -36,13 +36,17 @@ static unsigned int kind_of(uint16_t type)
 	return type == RTM_NEWLINK || type == RTM_DELLINK ? WATCH_LINKS : WATCH_ROUTES;
 }
 
-static unsigned int read_messages(const char *bytes, int len)
+static unsigned int read_messages(const char *bytes, size_t len)
 {
-	const struct nlmsghdr *message = (const struct nlmsghdr *)(const void *)bytes;
+	const struct nlmsghdr *message;
 	unsigned int seen = 0;
 
-	for (; mnl_nlmsg_ok(message, len); message = mnl_nlmsg_next(message, &len))
+	for (size_t at = 0; at < len; at += attrs_align(message->nlmsg_len)) {
+		message = attr_message(bytes + at, len - at);
+		if (!message)
+			break;
 		seen |= kind_of(message->nlmsg_type);
+	}
 	return seen;
 }
 
@@ -64,6 +68,6 @@ unsigned int watch_read(int fd)
 		else if (n <= 0)
 			return seen;
 		else if (from.nl_pid == 0) /* the kernel's own */
-			seen |= read_messages(bytes, (int)n);
+			seen |= read_messages(bytes, (size_t)n);
 	}
 }

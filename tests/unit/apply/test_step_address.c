@@ -59,12 +59,34 @@ static void test_an_address_that_is_refused_is_an_error(void **state)
 	assert_non_null(strstr(bench_err.what, "cannot add address ff02::1/128: "));
 }
 
+/* It comes by itself, and where it was taken away it comes back with its network. */
+static void test_an_address_of_lo_may_be_there_and_brings_its_network(void **state)
+{
+	const struct step lo_up = {.kind = STEP_LINK_UP, .link = {"lo"}};
+	struct step step = {.kind = STEP_ADDRESS_ADD, .address = {.link = "lo"}};
+	struct address other = bench_prefix("127.0.0.53/32").address;
+	union endpoint to = endpoint_make(&other, 0);
+	struct route_path path;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	step.address.address = bench_prefix("127.0.0.1/8");
+	assert_int_equal(bench_apply(&lo_up), 0);
+	assert_int_equal(bench_apply(&step), 0);
+	assert_int_equal(bench_undo(&step), 0);
+	assert_true(route_get(bench_host.route, &to, 0, &path, NULL) < 0);
+	assert_int_equal(bench_apply(&step), 0);
+	assert_int_equal(route_get(bench_host.route, &to, 0, &path, NULL), 0);
+	assert_true(path.is_local);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BENCH(test_an_address_takes_packets_at_once),
 		BENCH(test_a_link_that_is_not_there_takes_no_address_and_has_none),
 		BENCH(test_an_address_that_is_refused_is_an_error),
+		BENCH(test_an_address_of_lo_may_be_there_and_brings_its_network),
 	};
 
 	return cmocka_run_group_tests_name("apply/step_address", tests, namespace_group_setup,

@@ -3,6 +3,7 @@
 
 #include "apply/bench.h"
 
+#include "apply/record.h"
 #include "net/link.h"
 #include "net/tun.h"
 
@@ -78,6 +79,33 @@ static void test_undo_ends_the_link_also_when_another_holds_it(void **state)
 	(void)close(other);
 }
 
+static void test_the_link_is_known_whatever_it_is_called_later(void **state)
+{
+	struct record record = {0};
+	struct link_info link;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	bench_host.record = &record;
+	assert_int_equal(bench_apply(&tun), 0);
+	assert_int_equal(link_get(bench_host.route, "wg0", &link, NULL), 0);
+	assert_int_equal(record.tunnel, link.index);
+}
+
+static void test_the_descriptor_of_one_that_somebody_deleted_is_closed(void **state)
+{
+	int first;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	assert_int_equal(bench_apply(&tun), 0);
+	first = bench_host.tun_fd;
+	assert_int_equal(link_delete(bench_host.route, "wg0", NULL), 0);
+	assert_int_equal(bench_apply(&tun), 0);
+	assert_int_not_equal(bench_host.tun_fd, first);
+	assert_int_equal(fcntl(first, F_GETFD), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -85,6 +113,8 @@ int main(void)
 		BENCH(test_a_node_that_is_open_already_is_taken_and_stays_the_callers),
 		BENCH(test_an_mtu_that_cannot_be_leaves_no_link),
 		BENCH(test_undo_ends_the_link_also_when_another_holds_it),
+		BENCH(test_the_link_is_known_whatever_it_is_called_later),
+		BENCH(test_the_descriptor_of_one_that_somebody_deleted_is_closed),
 	};
 
 	return cmocka_run_group_tests_name("apply/step_tun", tests, namespace_group_setup, NULL);

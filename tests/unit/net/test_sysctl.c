@@ -67,7 +67,8 @@ static void test_a_folder_cannot_be_read(void **state)
 
 static void test_a_path_that_leads_elsewhere_is_refused(void **state)
 {
-	static const char *const paths[] = {"", "/etc/passwd", "../self/environ", "net/../../x"};
+	static const char *const paths[] = {"", "/etc/passwd", "../self/environ", "net/../../x",
+					    "net/.."};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
@@ -78,6 +79,18 @@ static void test_a_path_that_leads_elsewhere_is_refused(void **state)
 		assert_int_equal(sysctl_write(paths[i], "1", NULL), -EINVAL);
 		assert_non_null(strstr(err.what, "is not the path of a kernel setting"));
 	}
+}
+
+/* A link may be called so, and its settings are found by its name. */
+static void test_dots_in_a_name_lead_nowhere_else(void **state)
+{
+	char value[8];
+
+	(void)state;
+	assert_int_equal(sysctl_read("net/ipv4/conf/a..b/forwarding", value, sizeof(value), NULL),
+			 -ENOENT);
+	assert_int_equal(sysctl_read("net/ipv4/conf/..b/forwarding", value, sizeof(value), NULL),
+			 -ENOENT);
 }
 
 static void test_values_are_equal_by_their_words(void **state)
@@ -104,6 +117,7 @@ int main(void)
 				       namespace_setup),
 		cmocka_unit_test(test_a_folder_cannot_be_read),
 		cmocka_unit_test(test_a_path_that_leads_elsewhere_is_refused),
+		cmocka_unit_test(test_dots_in_a_name_lead_nowhere_else),
 		cmocka_unit_test(test_values_are_equal_by_their_words),
 	};
 
