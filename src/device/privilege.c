@@ -1,7 +1,7 @@
 #include "device/privilege.h"
 
 #include "base/error.h"
-#include "base/fd.h"
+#include "base/nobody.h"
 #include "base/secret.h"
 #include "dataplane/sandbox.h"
 
@@ -12,8 +12,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-enum { NOBODY = 65534, MAP_TEXT_LEN = 4096 };
 
 static const unsigned int kept[] = {
 	CAP_NET_ADMIN,	      /* marks, socket buffers, and the link in another namespace */
@@ -58,34 +56,9 @@ int privilege_drop(struct error *err)
 	return r < 0 ? error_errno(err, -r, "cannot drop privileges") : 0;
 }
 
-/* A user namespace that an ordinary user made has one or two users, none of whom
- * is nobody.  Each line: the first number inside, the first outside, how many.
- */
-static bool has_nobody(const char *path)
-{
-	char text[MAP_TEXT_LEN];
-	char *at = text;
-
-	if (fd_read_file(path, text, sizeof(text)) < 0)
-		return false;
-	while (*at != '\0') {
-		unsigned long first = strtoul(at, &at, 10);
-		unsigned long n;
-
-		(void)strtoul(at, &at, 10);
-		n = strtoul(at, &at, 10);
-		if (first <= NOBODY && NOBODY - first < n)
-			return true;
-		if (*at++ != '\n')
-			return false;
-	}
-	return false;
-}
-
 void privilege_choose_ids(struct sandbox_options *ret)
 {
-	ret->has_ids = geteuid() == 0 && has_nobody("/proc/self/uid_map") &&
-		       has_nobody("/proc/self/gid_map");
-	ret->uid = NOBODY;
-	ret->gid = NOBODY;
+	ret->has_ids = nobody_is_there();
+	ret->uid = NOBODY_ID;
+	ret->gid = NOBODY_ID;
 }

@@ -77,9 +77,23 @@ static void print_peer(const json_t *peer, int64_t now_s, FILE *out)
 	line(out, "transfer", moved);
 }
 
+static void print_forward(const json_t *forward, FILE *out)
+{
+	char said[160];
+
+	(void)snprintf(said, sizeof(said), "%s/%s:%s->%s: %lld open, %lld in all%s%s",
+		       text(forward, "at"), text(forward, "protocol"), text(forward, "outside"),
+		       text(forward, "inside"), (long long)number(forward, "open"),
+		       (long long)number(forward, "total"),
+		       number(forward, "refused") > 0 ? ", some refused" : "",
+		       number(forward, "listeners") == 0 ? ", no such address yet" : "");
+	line(out, "forward", said);
+}
+
 void status_print(const json_t *status, int64_t now_s, FILE *out)
 {
 	const json_t *peers = json_object_get(status, "peers");
+	const json_t *forwards = json_object_get(status, "forwards");
 	char number_text[24];
 
 	(void)fprintf(out, "%s: %s\n", text(status, "name"), text(status, "line"));
@@ -94,6 +108,8 @@ void status_print(const json_t *status, int64_t now_s, FILE *out)
 		       (long long)number(status, "listen_port"));
 	line(out, "listening port", number_text);
 	line(out, "public key", text(status, "public_key"));
+	for (size_t i = 0; i < json_array_size(forwards); i++)
+		print_forward(json_array_get(forwards, i), out);
 	for (size_t i = 0; i < json_array_size(peers); i++)
 		print_peer(json_array_get(peers, i), now_s, out);
 }

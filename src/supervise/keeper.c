@@ -150,9 +150,13 @@ static int on_network(void *context, int fd, uint32_t events)
 {
 	struct keeper *keeper = context;
 
+	unsigned int changed = watch_read(fd);
+
 	(void)events;
-	if (watch_read(fd) & WATCH_ROUTES)
+	if (changed & WATCH_ROUTES)
 		keeper->forget_at = instant_add(keeper->forgot, FORGET_PAUSE_NS);
+	if (changed != 0 && keeper->on_network)
+		keeper->on_network(keeper->context);
 	return 0;
 }
 

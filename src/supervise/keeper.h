@@ -45,6 +45,8 @@ struct keeper {
 	int (*on_stats)(void *context, const struct tunnel_stats *stats);
 	/* A peer's name was looked up; NULL: nobody wants to know. */
 	int (*on_endpoint)(void *context, size_t peer);
+	/* The host's links, addresses or routes have changed; NULL likewise. */
+	void (*on_network)(void *context);
 	/* What a new tunnel is made from, but for what it inherits. */
 	void (*fill_config)(void *context, struct tunnel_config *config);
 	void *context;

@@ -7,6 +7,7 @@
 #include "supervise/clients.h"
 #include "supervise/inside.h"
 #include "supervise/keeper.h"
+#include "supervise/lan.h"
 #include "supervise/notify.h"
 #include "supervise/place.h"
 #include "supervise/prepare.h"
@@ -32,6 +33,7 @@ struct life {
 	struct keeper keeper;
 	struct clients clients;
 	struct repair repair;
+	struct lan lan;
 	struct notify notify;
 	int signals;	     /* signalfd */
 	int tun;	     /* -1: none */

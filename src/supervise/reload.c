@@ -126,7 +126,8 @@ static int change(struct life *life, const struct tunnel_backend *before, struct
 	r = life_converge(life, err);
 	if (r < 0)
 		return r;
-	return change_tunnel(life, life->tun != tun || life->backend != before, err);
+	r = change_tunnel(life, life->tun != tun || life->backend != before, err);
+	return r < 0 ? r : lan_configure(&life->lan, life->prepared.profile, err);
 }
 
 int life_reload(struct life *life, struct error *err)

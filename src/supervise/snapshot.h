@@ -7,7 +7,8 @@
  *      "public_key": "...", "listen_port": 51820, "data_plane": 124,
  *      "peers": [{"public_key": "...", "endpoint": "192.0.2.1:51820",
  *                 "endpoint_name": "vpn.example:51820", "latest_handshake": 1700000000,
- *                 "rx_bytes": 1, "tx_bytes": 2}]}
+ *                 "rx_bytes": 1, "tx_bytes": 2}],
+ *      "forwards": [as lan.h has it]}
  *
  * Times are seconds since 1970, 0 for never.
  */
@@ -16,6 +17,7 @@
 
 #include <jansson.h>
 
+struct lan;
 struct place;
 struct profile;
 struct plan;
@@ -29,6 +31,7 @@ struct snapshot {
 	const char *state;
 	const char *backend;
 	int data_plane; /* its process; -1: none */
+	const struct lan *lan;
 };
 
 /* NULL: out of memory. */

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/nobody.h"
 #include "supervise/converge.h"
 #include "supervise/life.h"
 #include "supervise/names.h"
@@ -38,6 +39,7 @@ static void fill_snapshot(const struct life *life, const struct tunnel_stats *st
 		.state = life->keeper.has_handshake ? "up" : "connecting",
 		.backend = life->backend->name,
 		.data_plane = tunnel ? tunnel_pid(tunnel) : -1,
+		.lan = &life->lan,
 	};
 }
 
@@ -63,6 +65,9 @@ static void fill_config(void *context, struct tunnel_config *config)
 	config->userns_fd = life->inside.userns;
 	config->tun_fd = life->tun;
 	config->mtu = life->prepared.plan.mtu;
+	config->has_ids = nobody_is_there();
+	config->uid = NOBODY_ID;
+	config->gid = NOBODY_ID;
 }
 
 static int on_stats(void *context, const struct tunnel_stats *stats)
@@ -84,6 +89,13 @@ static int on_endpoint(void *context, size_t peer)
 	    life_converge(life, &err) < 0)
 		log_error(&err);
 	return 0;
+}
+
+static void on_network(void *context)
+{
+	struct life *life = context;
+
+	lan_follow(&life->lan, life->prepared.profile);
 }
 
 /* ---- requests ---- */
@@ -329,6 +341,11 @@ static int connect_tunnel(struct life *life)
 	if (r < 0)
 		return r;
 	keeper_watch_network(&life->keeper);
+	life->lan.loop = life->loop;
+	life->lan.inside = &life->inside;
+	r = lan_configure(&life->lan, life->prepared.profile, life->err);
+	if (r < 0)
+		return r;
 	r = repair_open(&life->repair, life->loop, &life->inside, life->err);
 	if (r == 0) /* once more, for what was changed before we watched */
 		life->repair.due = clock_now();
@@ -438,6 +455,7 @@ static void life_done(struct life *life)
 	notify_send(&life->notify, "STOPPING=1");
 	clients_close(&life->clients);
 	repair_close(&life->repair);
+	lan_close(&life->lan);
 	keeper_done(&life->keeper);
 	if (life->listen >= 0) {
 		(void)unlink(life->place.control);
@@ -473,6 +491,7 @@ int supervisor_run(const struct supervisor_options *options, struct error *err)
 			   .is_lasting = true,
 			   .on_stats = on_stats,
 			   .on_endpoint = on_endpoint,
+			   .on_network = on_network,
 			   .fill_config = fill_config},
 		.clients = {.serve = serve},
 		.signals = -1,

@@ -56,6 +56,7 @@ class Oracle:
         self.net = net
         self.endpoint_name = endpoint_name
         self._declared = []
+        self._neighbours = {internet.GATEWAY, internet.GATEWAY6}
         self._fragments = set()
         self._captures = [Capture(net.host), Capture(net.router, "p-host")]
         self.began = max(capture.began for capture in self._captures)
@@ -63,6 +64,10 @@ class Oracle:
     def declare(self, address, port, protocol=TCP):
         """Flows of the test itself with this outer address and port (either end)."""
         self._declared.append((protocol, address, port))
+
+    def declare_neighbour(self, *addresses):
+        """Of the LAN, with whom the host exchanges flows that were declared: their ARP and ND."""
+        self._neighbours |= set(addresses)
 
     def kind(self, packet):
         """The packet's kind, or None for a leak."""
@@ -77,13 +82,14 @@ class Oracle:
         if packet.link == "lo":
             return False
         if packet.ethertype == ETH_ARP:
-            return set(packet.arp[1:]) <= self.net.host_addresses | {internet.GATEWAY, "0.0.0.0"}
+            return set(packet.arp[1:]) <= \
+                self.net.host_addresses | self._neighbours | {"0.0.0.0"}
         if packet.protocol != ICMPV6 or packet.inner:
             return False
         if packet.icmp_type in (ND_SOLICIT, ND_ADVERT):
             target = ipaddress.IPv6Address(packet.payload[4:20])
             return target.is_link_local or \
-                str(target) in self.net.host_addresses | {internet.GATEWAY6}
+                str(target) in self.net.host_addresses | self._neighbours
         if packet.icmp_type == MLD2_REPORT:
             return all(_is_own_group(group) for group in _mld2_groups(packet.payload))
         return packet.icmp_type == ND_ROUTER_SOLICIT

@@ -51,6 +51,20 @@ static void test_no_handshake_is_never(void **state)
 	free(text);
 }
 
+static void test_forwards_are_lines(void **state)
+{
+	char *text = printed("{\"name\": \"x\", \"forwards\": [{\"protocol\": \"tcp\", \"at\": "
+			     "\"enp3s0\", \"outside\": \"2222\", \"inside\": \"22\", \"open\": 1,"
+			     " \"total\": 5, \"refused\": 2, \"listeners\": 0}]}",
+			     0);
+
+	(void)state;
+	assert_non_null(strstr(text,
+			       "forward  enp3s0/tcp:2222->22: 1 open, 5 in all, some refused, "
+			       "no such address yet\n"));
+	free(text);
+}
+
 static void test_a_row_stands_under_the_heading(void **state)
 {
 	char *heading = printed(NULL, 1);
@@ -77,6 +91,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_facts_of_a_namespace_are_printed),
 		cmocka_unit_test(test_no_handshake_is_never),
+		cmocka_unit_test(test_forwards_are_lines),
 		cmocka_unit_test(test_a_row_stands_under_the_heading),
 		cmocka_unit_test(test_facts_of_another_version_are_not_trusted),
 	};
