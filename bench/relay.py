@@ -152,11 +152,12 @@ class Proxyd:
     name = "systemd-socket-proxyd"
 
     def __init__(self, place):
+        # without SIGPIPE, as systemd starts it (IgnoreSIGPIPE=): it would die of it
         self.processes = [
             place.host.popen("systemd-socket-activate", "-l", f"{HOST}:{20000 + port}",
                              "nsenter", f"--net={place.inside.path}", PROXYD,
                              "--connections-max=4096", f"127.0.0.1:{port}",
-                             stderr=subprocess.DEVNULL)
+                             stderr=subprocess.DEVNULL, restore_signals=False)
             for port in SERVICES.values()]
         time.sleep(0.5)
 
@@ -164,6 +165,9 @@ class Proxyd:
         return 20000 + SERVICES[service]
 
     def pids(self):
+        ended = [process.poll() for process in self.processes if process.poll() is not None]
+        if ended:
+            raise RuntimeError(f"socket-proxyd has ended: {ended}")
         return [process.pid for process in self.processes]
 
     def close(self):
@@ -183,8 +187,10 @@ def throughput(place, port, seconds, flows):
     n_flows, direction = flows
     read, write = os.pipe()
     began = time.monotonic()
+    flow_pids = []
     for sock in place.lan.call(make_sockets, n_flows):
-        if os.fork() == 0:
+        flow_pids.append(os.fork())
+        if flow_pids[-1] == 0:
             try:
                 sock.connect((HOST, port))
                 n_bytes = run_flow(sock, direction, began + seconds)
@@ -193,8 +199,8 @@ def throughput(place, port, seconds, flows):
             finally:
                 os._exit(0)
         sock.close()
-    for _ in range(n_flows):
-        os.wait()
+    for pid in flow_pids:
+        os.waitpid(pid, 0)
     rates = os.read(read, 30 * n_flows)
     os.close(read)
     os.close(write)
@@ -251,18 +257,40 @@ def percentile(values, share):
     return sorted(values)[int(share * (len(values) - 1))]
 
 
-def measure(place, candidate, args):
-    """{what: number}"""
-    result = {}
-    for name, flows in FLOWS.items():
-        result[f"{name}, Gbit/s"] = throughput(place, candidate.port("flow"), args.seconds, flows)
-    for name, measure_set_up in (("one by one", set_up_one), ("32 at once", set_up_many)):
+def measure_flow(flows):
+    return lambda place, candidate, args: {
+        ", Gbit/s": throughput(place, candidate.port("flow"), args.seconds, flows)}
+
+
+def measure_set_up(set_up):
+    def measure(place, candidate, args):
         place.lan.sockets = place.lan.call(make_sockets, args.connections)
-        times = measure_set_up(place, candidate.port("echo"), args.connections)
-        result[f"set-up {name} p50, µs"] = percentile(times, 0.5)
-        result[f"set-up {name} p99, µs"] = percentile(times, 0.99)
-    result["memory, KiB"] = sum(pss_of(pid) for pid in candidate.pids())
-    return result
+        times = set_up(place, candidate.port("echo"), args.connections)
+        return {" p50, µs": percentile(times, 0.5), " p99, µs": percentile(times, 0.99)}
+
+    return measure
+
+
+def measure_memory(_place, candidate, _args):
+    return {", KiB": sum(pss_of(pid) for pid in candidate.pids())}
+
+
+MEASURES = {name: measure_flow(flows) for name, flows in FLOWS.items()} | {
+    "set-up one by one": measure_set_up(set_up_one),
+    "set-up 32 at once": measure_set_up(set_up_many),
+    "memory": measure_memory,
+}
+
+
+def take_turns(place, candidates, args):
+    """{candidate: {what: numbers}}; one measures right after the other, since the machine drifts."""
+    results = {candidate.name: {} for candidate in candidates}
+    for turn in range(args.rounds):
+        for name, measure in MEASURES.items():
+            for candidate in candidates[::1 if turn % 2 else -1]:
+                for what, number in measure(place, candidate, args).items():
+                    results[candidate.name].setdefault(name + what, []).append(number)
+    return results
 
 
 def pss_of(pid):
@@ -273,9 +301,8 @@ def pss_of(pid):
 
 
 def report(results):
-    medians = {name: {what: statistics.median(run[what] for run in runs) for what in runs[0]}
-               for name, runs in results.items()}
-    ours, theirs = medians[Relay.name], medians[Proxyd.name]
+    ours, theirs = ({what: statistics.median(numbers) for what, numbers in results[name].items()}
+                    for name in (Relay.name, Proxyd.name))
     print(f"| {'':28} | {Relay.name:>10} | socket-proxyd | ratio |\n|---|---|---|---|")
     for what in ours:
         print(f"| {what:28} | {ours[what]:10.2f} | {theirs[what]:13.2f} "
@@ -291,13 +318,10 @@ def main():
     args = parser.parse_args()
     place = Place()
     candidates = [Relay(place), Proxyd(place)]
-    results = {candidate.name: [] for candidate in candidates}
     try:
         for candidate in candidates:  # warms up: the other one is started by the first client
             warm_up(place, candidate)
-        for turn in range(args.rounds):
-            for candidate in candidates[::1 if turn % 2 else -1]:
-                results[candidate.name].append(measure(place, candidate, args))
+        results = take_turns(place, candidates, args)
     finally:
         for candidate in candidates:
             candidate.close()

@@ -281,7 +281,6 @@ void connections_answer(struct connections *connections, uint32_t id, int error,
 	}
 	connection->state = CONNECTION_OPEN;
 	stream_init(&connection->stream, connection->accepted.fd, fd);
-	queue(connections, connection);
 }
 
 /* ---- moving ---- */

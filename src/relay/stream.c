@@ -25,11 +25,7 @@ enum { FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK };
 
 void stream_init(struct stream *stream, int outside, int inside)
 {
-	*stream = (struct stream){
-		.fd = {outside, inside},
-		.is_readable = {true, true},
-		.is_writable = {true, true},
-	};
+	*stream = (struct stream){.fd = {outside, inside}};
 }
 
 /* syscalls: setsockopt(SO_LINGER) close */

@@ -38,7 +38,7 @@ enum stream_verdict {
 	STREAM_BROKEN,
 };
 
-/* Takes both over. */
+/* Takes both over.  The edges that epoll tells at first say what can be done. */
 void stream_init(struct stream *stream, int outside, int inside);
 /* After STREAM_ENDED an ordinary end; before, both ends are reset. */
 void stream_done(struct stream *stream, struct pipe_pool *pool);

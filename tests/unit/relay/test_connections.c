@@ -292,6 +292,7 @@ static void test_the_flows_of_a_forward_that_is_gone_are_reset(void **state)
 	asked = accept_client(bench, false);
 	(void)connections_ask(bench->connections, bench->ours);
 	waiting = accept_client(bench, false);
+	connections_note(bench->connections, request[0].id, STREAM_OUTSIDE, EPOLLOUT);
 	connections_end_slot(bench->connections, SLOT + 1);
 	assert_int_equal(counted(bench, &bench->counters[SLOT].open), 3);
 	connections_end_slot(bench->connections, SLOT);
