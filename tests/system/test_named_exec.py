@@ -170,18 +170,21 @@ def test_no_namespace_can_be_entered(door):
 
 
 def test_no_owner_of_the_network_can_be_had(door):
-    """NS_GET_USERNS: only descendants of one's own are given."""
+    """NS_GET_USERNS, NS_GET_PARENT: only what lies below one's own is given."""
     said = door.output(adit.PYTHON, "-c", """
 import fcntl, os
-fd = os.open("/proc/self/ns/net", os.O_RDONLY)
-for request in (0xb701, 0xb702):
-    try:
-        fcntl.ioctl(fd, request)
-        print("given")
-    except OSError:
-        print("refused")
+for name in ("net", "user", "mnt", "pid"):
+    fd = os.open(f"/proc/self/ns/{name}", os.O_RDONLY)
+    for request in (0xb701, 0xb702):
+        try:
+            given = fcntl.ioctl(fd, request)
+            own = os.fstat(given).st_ino == os.stat("/proc/self/ns/user").st_ino
+            print("own" if own else "given")
+        except OSError:
+            print("refused")
 """)
-    assert said.split() == ["refused"] * 2
+    # the command's own mount namespace belongs to its own user namespace
+    assert said.split() == ["refused"] * 4 + ["own"] + ["refused"] * 3
 
 
 @pytest.mark.parametrize("path", ["/sys", "/etc/resolv.conf", "/etc/nsswitch.conf", "/proc", "/run"])
