@@ -16,6 +16,7 @@ static const struct command commands[] = {
 	{"list", "which there are", command_named},
 	{"status", "what there is to know of one", command_named},
 	{"plan", "what up would do, step by step", command_plan},
+	{"confine", "a service or container of systemd's, put into one", command_confine},
 	{"seal", "one without a tunnel: a service's first half", command_seal},
 	{"demo", "an internet, a provider and a leak test on this machine alone", command_demo},
 	{"device", "a WireGuard interface for wg(8), in place of wireguard-go", command_device},

@@ -27,6 +27,7 @@ int command_plan(int argc, char **argv);
 int command_exec(int argc, char **argv);
 int command_up(int argc, char **argv);
 int command_seal(int argc, char **argv);
+int command_confine(int argc, char **argv);
 /* down, reload, restart, wait, status, list: argv[0] says which. */
 int command_named(int argc, char **argv);
 
