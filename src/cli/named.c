@@ -3,6 +3,7 @@
 #include "cli/service.h"
 #include "cli/words.h"
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -19,6 +20,8 @@
 #include <unistd.h>
 
 #define ANSWER_NS (5 * NS_PER_S)
+enum { LIST_AT_ONCE = 512 }; /* descriptors; the usual limit is 1024 */
+
 #define RELOAD_NS (60 * NS_PER_S)
 
 /* What the options of all of them say; each table names those it has. */
@@ -27,7 +30,11 @@ struct named_line {
 	bool is_json;
 	bool tells_exit_code;
 	uint64_t timeout_ns;
-	json_t *list; /* `list`: what has been answered; owned */
+	/* `list` */
+	json_t *list; /* what has been answered; owned */
+	int *asked;   /* connections, or negative errno; owned */
+	int n_asked;
+	int n_told;
 };
 
 /* One of them: its options, its words, what it does. */
@@ -147,14 +154,31 @@ static int status(void *context, const struct place *place, struct error *err)
 	return r;
 }
 
-/* One that does not answer is there all the same. */
-static int list_one(void *context, const struct place *place, struct error *err)
+/* All are asked before the first answer is waited for, as far as descriptors go. */
+static int list_begin(void *context, const struct place *place, struct error *err)
 {
 	struct named_line *line = context;
-	json_t *answer = NULL;
 
 	(void)err;
-	if (control_ask(place, CONTROL_STATUS, ANSWER_NS, &answer, NULL) < 0)
+	line->asked[line->n_asked] =
+		line->n_asked < LIST_AT_ONCE ? control_begin(place, CONTROL_STATUS, NULL) : -EMFILE;
+	line->n_asked++;
+	return 0;
+}
+
+/* One that does not answer is there all the same. */
+static int list_finish(void *context, const struct place *place, struct error *err)
+{
+	struct named_line *line = context;
+	AUTO_FD int fd = line->asked[line->n_told++];
+	json_t *answer = NULL;
+	int r;
+
+	(void)err;
+	if (fd == -EMFILE)
+		fd = control_begin(place, CONTROL_STATUS, NULL);
+	r = fd < 0 ? fd : control_finish(fd, place, ANSWER_NS, &answer, NULL);
+	if (r < 0)
 		answer = json_pack("{s:s, s:s, s:s}", "name", place->name, "state", "sealed",
 				   "line", "sealed, no supervisor");
 	return json_array_append_new(line->list, answer) < 0 ? -ENOMEM : 0;
@@ -175,7 +199,7 @@ static const struct named commands[] = {
 	 all_table, restart, 0},
 	{"wait", "Waits until there has been a handshake.", wait_table, await, 0},
 	{"status", "What there is to know of a namespace.", status_table, status, 0},
-	{"list", "The namespaces there are.", list_table, list_one, 0},
+	{"list", "The namespaces there are.", list_table, NULL, 0},
 };
 
 /* ---- the command line ---- */
@@ -184,7 +208,7 @@ static const struct named *current;
 
 static void print_help(void)
 {
-	bool is_list = current->each == list_one;
+	bool is_list = !current->each;
 
 	(void)printf("usage: adit %s [OPTIONS]%s\n\n%s\n\n", current->name,
 		     is_list ? "" : " NAME...", current->help);
@@ -213,10 +237,14 @@ static int list_all(struct named_line *line, struct error *err)
 	if (n < 0)
 		return EXIT_FAILED;
 	line->list = json_array();
-	r = words_for_each(names, n, list_one, line);
+	line->asked = calloc((size_t)n + 1, sizeof(*line->asked));
+	r = line->asked ? words_for_each(names, n, list_begin, line) : EXIT_FAILED;
+	if (r == EXIT_DONE)
+		r = words_for_each(names, n, list_finish, line);
 	if (r == EXIT_DONE)
 		r = print_list(line);
 	json_decref(line->list);
+	free(line->asked);
 	return r;
 }
 
@@ -246,7 +274,7 @@ int command_named(int argc, char **argv)
 		return EXIT_DONE;
 	if (r < 0)
 		return fail(&err, EXIT_USAGE);
-	if (current->each == list_one) {
+	if (!current->each) {
 		if (words.n_names == 0)
 			r = list_all(&line, &err);
 		return words.n_names == 0 ? r : EXIT_USAGE;

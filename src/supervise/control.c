@@ -117,12 +117,10 @@ static int take_answer(int fd, const struct place *place, json_t **ret, struct e
 	return 0;
 }
 
-int control_ask(const struct place *place, enum control_request request, uint64_t timeout_ns,
-		json_t **ret, struct error *err)
+int control_begin(const struct place *place, enum control_request request, struct error *err)
 {
 	const char *word = words[request];
 	AUTO_FD int fd = folder_connect(place->control, err);
-	int r;
 
 	if (fd == -ENOENT) {
 		(void)error_set(err, ENOENT, "'%s' is not up", place->name);
@@ -132,6 +130,21 @@ int control_ask(const struct place *place, enum control_request request, uint64_
 		return fd;
 	if (send(fd, word, strlen(word), MSG_NOSIGNAL) < 0)
 		return error_errno(err, errno, "cannot ask the supervisor of '%s'", place->name);
-	r = await(fd, timeout_ns, place, err);
+	return take_fd(&fd);
+}
+
+int control_finish(int fd, const struct place *place, uint64_t timeout_ns, json_t **ret,
+		   struct error *err)
+{
+	int r = await(fd, timeout_ns, place, err);
+
 	return r < 0 ? r : take_answer(fd, place, ret, err);
+}
+
+int control_ask(const struct place *place, enum control_request request, uint64_t timeout_ns,
+		json_t **ret, struct error *err)
+{
+	AUTO_FD int fd = control_begin(place, request, err);
+
+	return fd < 0 ? fd : control_finish(fd, place, timeout_ns, ret, err);
 }

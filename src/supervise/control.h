@@ -43,5 +43,9 @@ void control_answer_error(int fd, const struct error *err);
  */
 int control_ask(const struct place *place, enum control_request request, uint64_t timeout_ns,
 		json_t **ret, struct error *err);
+/* In two parts, for asking many at once: the descriptor to wait on is the caller's. */
+int control_begin(const struct place *place, enum control_request request, struct error *err);
+int control_finish(int fd, const struct place *place, uint64_t timeout_ns, json_t **ret,
+		   struct error *err);
 
 #endif
