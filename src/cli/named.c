@@ -161,7 +161,7 @@ static int list_begin(void *context, const struct place *place, struct error *er
 
 	(void)err;
 	line->asked[line->n_asked] =
-		line->n_asked < LIST_AT_ONCE ? control_begin(place, CONTROL_STATUS, NULL) : -EMFILE;
+		line->n_asked < LIST_AT_ONCE ? control_begin(place, CONTROL_BRIEF, NULL) : -EMFILE;
 	line->n_asked++;
 	return 0;
 }
@@ -176,7 +176,7 @@ static int list_finish(void *context, const struct place *place, struct error *e
 
 	(void)err;
 	if (fd == -EMFILE)
-		fd = control_begin(place, CONTROL_STATUS, NULL);
+		fd = control_begin(place, CONTROL_BRIEF, NULL);
 	r = fd < 0 ? fd : control_finish(fd, place, ANSWER_NS, &answer, NULL);
 	if (r < 0)
 		answer = json_pack("{s:s, s:s, s:s}", "name", place->name, "state", "sealed",

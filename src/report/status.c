@@ -77,6 +77,21 @@ static void print_peer(const json_t *peer, int64_t now_s, FILE *out)
 	line(out, "transfer", moved);
 }
 
+/* Only what has happened. */
+static void print_drops(const json_t *drops, FILE *out)
+{
+	for (size_t i = 0; i < json_array_size(drops); i++) {
+		const json_t *drop = json_array_get(drops, i);
+		char said[128];
+
+		if (number(drop, "packets") == 0)
+			continue;
+		(void)snprintf(said, sizeof(said), "%lld %s", (long long)number(drop, "packets"),
+			       text(drop, "meaning"));
+		line(out, "dropped", said);
+	}
+}
+
 static void print_forward(const json_t *forward, FILE *out)
 {
 	char said[160];
@@ -108,6 +123,7 @@ void status_print(const json_t *status, int64_t now_s, FILE *out)
 		       (long long)number(status, "listen_port"));
 	line(out, "listening port", number_text);
 	line(out, "public key", text(status, "public_key"));
+	print_drops(json_object_get(status, "drops"), out);
 	for (size_t i = 0; i < json_array_size(forwards); i++)
 		print_forward(json_array_get(forwards, i), out);
 	for (size_t i = 0; i < json_array_size(peers); i++)

@@ -13,10 +13,8 @@
 #include <sys/socket.h>
 
 static const char *const words[CONTROL_REQUESTS] = {
-	[CONTROL_STATUS] = "status",
-	[CONTROL_WAIT] = "wait",
-	[CONTROL_RELOAD] = "reload",
-	[CONTROL_STOP] = "stop",
+	[CONTROL_STATUS] = "status", [CONTROL_BRIEF] = "brief", [CONTROL_WAIT] = "wait",
+	[CONTROL_RELOAD] = "reload", [CONTROL_STOP] = "stop",
 };
 
 /* ---- the supervisor's side ---- */

@@ -19,7 +19,8 @@ enum { CONTROL_ANSWER_MAX = 128 * 1024, CONTROL_WORD_MAX = 32 };
 
 enum control_request {
 	CONTROL_STATUS,
-	CONTROL_WAIT, /* answered when there has been a handshake */
+	CONTROL_BRIEF, /* status without what takes time: `adit list` */
+	CONTROL_WAIT,  /* answered when there has been a handshake */
 	CONTROL_RELOAD,
 	CONTROL_STOP, /* the supervisor ends, and the namespace stays sealed */
 	CONTROL_REQUESTS,

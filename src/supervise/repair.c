@@ -12,6 +12,8 @@
 
 static const char table_name[] = "adit";
 
+enum { OWN_READS = 64 }; /* more than a reload of thousands of routes makes */
+
 /* ---- the sockets ---- */
 
 /* In the child, inside. */
@@ -39,24 +41,25 @@ static void merge(struct drift_report *seen, const struct drift_report *more)
 		seen->actor[seen->n_actors++] = more->actor[i];
 }
 
-static struct drift_report read_all(struct repair *repair)
+/* What waits, of which there may be no end: the loop comes back for the rest. */
+static struct drift_report read_some(struct repair *repair, int n_reads)
 {
 	static const struct drift_own nobody;
 	struct drift_report all = {0};
-	struct drift_report report;
+	struct drift_report report = {.is_cut = true};
 
-	do {
+	while (report.is_cut && n_reads-- > 0) {
 		report = (struct drift_report){0};
 		drift_read(&repair->drift, &nobody, &report);
 		merge(&all, &report);
-	} while (report.is_cut);
+	}
 	return all;
 }
 
 static int on_change(void *context, int fd, uint32_t events)
 {
 	struct repair *repair = context;
-	struct drift_report report = read_all(repair);
+	struct drift_report report = read_some(repair, 1);
 	struct instant now = clock_now();
 	uint64_t since = instant_since(now, repair->last);
 
@@ -64,8 +67,10 @@ static int on_change(void *context, int fd, uint32_t events)
 	(void)events;
 	if (report.changed == 0 && !report.is_overrun)
 		return 0;
-	/* now, while who did it may still be there */
-	for (size_t i = 0; i < report.n_actors; i++)
+	/* Now, while who did it may still be there; only once before each look, since it
+	 * takes a walk through /proc.
+	 */
+	for (size_t i = 0; repair->seen.n_actors == 0 && i < report.n_actors; i++)
 		(void)drift_identify(repair->inside->netns, &report.actor[i]);
 	merge(&repair->seen, &report);
 	repair->is_ours = false;
@@ -111,7 +116,7 @@ void repair_note_own(struct repair *repair, struct instant now)
 {
 	if (!repair->loop)
 		return;
-	(void)read_all(repair);
+	(void)read_some(repair, OWN_READS);
 	repair->seen = (struct drift_report){0};
 	repair->is_ours = true;
 	repair->last = now;

@@ -8,7 +8,7 @@
  *      "peers": [{"public_key": "...", "endpoint": "192.0.2.1:51820",
  *                 "endpoint_name": "vpn.example:51820", "latest_handshake": 1700000000,
  *                 "rx_bytes": 1, "tx_bytes": 2}],
- *      "forwards": [as lan.h has it]}
+ *      "forwards": [as lan.h has it], "drops": [as counters.h has it]}
  *
  * Times are seconds since 1970, 0 for never.
  */

@@ -6,6 +6,7 @@
 #include "base/loop.h"
 #include "base/nobody.h"
 #include "supervise/converge.h"
+#include "supervise/counters.h"
 #include "supervise/life.h"
 #include "supervise/names.h"
 #include "supervise/seal.h"
@@ -100,7 +101,7 @@ static void on_network(void *context)
 
 /* ---- requests ---- */
 
-static int answer_status(struct life *life, int fd)
+static int answer_status(struct life *life, int fd, bool is_brief)
 {
 	struct tunnel_stats stats = {0};
 	struct snapshot snapshot;
@@ -110,6 +111,10 @@ static int answer_status(struct life *life, int fd)
 
 	fill_snapshot(life, has_stats ? &stats : NULL, &snapshot);
 	answer = snapshot_json(&snapshot);
+	if (!is_brief)
+		(void)json_object_set_new(
+			answer, "drops",
+			counters_json(&life->inside, life->prepared.profile->device));
 	control_answer(fd, answer);
 	json_decref(answer);
 	tunnel_stats_done(&stats);
@@ -146,10 +151,11 @@ static int serve(void *context, enum control_request request, int fd, int *ret_w
 
 	switch (request) {
 	case CONTROL_STATUS:
-		return answer_status(life, fd);
+	case CONTROL_BRIEF:
+		return answer_status(life, fd, request == CONTROL_BRIEF);
 	case CONTROL_WAIT:
 		*ret_waits = !life->keeper.has_handshake;
-		return *ret_waits ? 0 : answer_status(life, fd);
+		return *ret_waits ? 0 : answer_status(life, fd, true);
 	case CONTROL_RELOAD:
 		return answer_reload(life, fd);
 	case CONTROL_STOP:

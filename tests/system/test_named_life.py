@@ -141,6 +141,16 @@ def test_status_has_facts_for_people_and_programs(net, media):
     assert media.call("status", "--exit-code", "media")[1] == ""
 
 
+def test_status_counts_what_was_dropped(net, media):
+    media.up()
+    media.wait()
+    pings(media)
+    net.provider.netns.run("ping", "-c", "3", "-i", "0.2", "-W", "1", provider.CLIENT, check=False)
+    dropped = {one["name"]: one["packets"] for one in media.status()["drops"]}
+    assert sum(dropped.values()) >= 3, dropped
+    assert "dropped" in media.call("status", "media")[1]
+
+
 def test_status_of_what_is_not_up_is_an_error(media):
     status, out, err = media.call("status", "media", check=False)
     assert (status, out) == (1, "")

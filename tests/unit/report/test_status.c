@@ -51,6 +51,18 @@ static void test_no_handshake_is_never(void **state)
 	free(text);
 }
 
+static void test_drops_are_lines_where_there_were_some(void **state)
+{
+	char *text = printed("{\"name\": \"x\", \"drops\": [{\"meaning\": \"going out\", "
+			     "\"packets\": 3}, {\"meaning\": \"coming in\", \"packets\": 0}]}",
+			     0);
+
+	(void)state;
+	assert_non_null(strstr(text, "dropped  3 going out\n"));
+	assert_null(strstr(text, "coming in"));
+	free(text);
+}
+
 static void test_forwards_are_lines(void **state)
 {
 	char *text = printed("{\"name\": \"x\", \"forwards\": [{\"protocol\": \"tcp\", \"at\": "
@@ -91,6 +103,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_facts_of_a_namespace_are_printed),
 		cmocka_unit_test(test_no_handshake_is_never),
+		cmocka_unit_test(test_drops_are_lines_where_there_were_some),
 		cmocka_unit_test(test_forwards_are_lines),
 		cmocka_unit_test(test_a_row_stands_under_the_heading),
 		cmocka_unit_test(test_facts_of_another_version_are_not_trusted),

@@ -111,7 +111,7 @@ static void test_a_silent_supervisor_is_not_waited_for_longer_than_said(void **s
 
 static void test_every_word_is_read_and_no_other(void **state)
 {
-	static const char *const words[] = {"status", "wait", "reload", "stop"};
+	static const char *const words[] = {"status", "brief", "wait", "reload", "stop"};
 	static const char *const wrong[] = {"Status", "stat", "status ", "x"};
 	enum control_request request;
 	int ends[2];
