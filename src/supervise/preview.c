@@ -158,11 +158,20 @@ static bool is_there(struct work *work, struct inside *ret)
 	       seal_open(&work->place, ret, NULL) == 0;
 }
 
+/* What is wanted by name is shown also to who may not have it. */
+static int choose_backend(struct work *work, struct error *err)
+{
+	if (work->prepared.profile->backend != BACKEND_KERNEL)
+		return tunnel_choose(work->prepared.profile, &work->backend, err);
+	work->backend = &tunnel_backend_kernel;
+	return 0;
+}
+
 static int tell(struct work *work, struct error *err)
 {
 	struct inside inside = {-1, -1};
 	bool has_namespace = is_there(work, &inside);
-	int r = tunnel_choose(work->prepared.profile, &work->backend, err);
+	int r = choose_backend(work, err);
 
 	if (r == 0 && has_namespace)
 		ask_for_mtu(work);

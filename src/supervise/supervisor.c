@@ -400,6 +400,12 @@ static void repair(struct life *life, struct instant now)
 		life->repair.due = instant_add(now, NS_PER_S);
 		return;
 	}
+	/* the kernel's link may be another one, without a key; one that is as it was is left so */
+	if (life->backend == &tunnel_backend_kernel && life->keeper.tunnel) {
+		if (keeper_configure(&life->keeper, &err) < 0)
+			log_error(&err);
+		return;
+	}
 	if (life->tun == tun)
 		return;
 	keeper_close(&life->keeper);

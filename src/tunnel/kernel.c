@@ -104,11 +104,20 @@ static bool is_unstarted(const struct wgstate_peer *peer)
 	return endpoint_is_set(&peer->endpoint) && peer->tx_bytes == 0;
 }
 
-/* With peers that were never sent to, or with all; none is no error. */
+static bool has_session(const struct wgstate_peer *peer, struct wall_time now)
+{
+	return peer->last_handshake.ns != 0 &&
+	       peer->last_handshake.ns + WG_REJECT_AFTER_TIME > now.ns;
+}
+
+/* With peers that were never sent to, and if so wanted with all that have no
+ * session; none is no error.
+ */
 static int start_handshakes(struct kernel *self, const struct wgstate *state, bool with_all,
 			    struct error *err)
 {
 	static const struct wgdevice_change nothing;
+	const struct wall_time now = clock_wall();
 	int r = 0;
 
 	self->is_starting = false;
@@ -118,7 +127,8 @@ static int start_handshakes(struct kernel *self, const struct wgstate *state, bo
 
 		if (is_unstarted(peer))
 			self->is_starting = true;
-		if (is_unstarted(peer) || (with_all && endpoint_is_set(&peer->endpoint)))
+		if (is_unstarted(peer) ||
+		    (with_all && endpoint_is_set(&peer->endpoint) && !has_session(peer, now)))
 			r = put_handshake(self, peer, err);
 	}
 	return r == 0 ? wgdevice_finish(self->device, err) : r;

@@ -41,7 +41,8 @@ def test_a_plan_makes_nothing_and_begins_with_the_drops(media):
     said = plan(media).splitlines()
     assert said[0].startswith("# sealed first")
     assert said[1] == "firewall.load table inet adit"
-    assert said.index("link.up lo") < next(i for i, x in enumerate(said) if "tun.create wg0" in x)
+    assert said.index("link.up lo") < next(
+        i for i, x in enumerate(said) if x.startswith(("tun.create wg0", "wireguard.create wg0")))
     assert not media.pin.exists() and not media.folder.exists()
 
 

@@ -24,7 +24,7 @@ CHANGES = {
     "address": "ip address del 10.66.0.2/32 dev wg0",
     "more addresses": "ip address add 192.0.2.77/32 dev wg0",
     "down": "ip link set wg0 down",
-    "name": "ip link set wg0 down && ip link set wg0 name stolen",
+    "name": "printf 'link set wg0 down\\nlink set wg0 name stolen\\n' | ip -batch -",
     "mtu": "ip link set wg0 mtu 1280",
     "gone": "ip link del wg0",
     "flushed": "nft flush ruleset",

@@ -132,6 +132,7 @@ static void test_endpoints_of_the_wrong_size_are_not_read(void **state)
 {
 	const struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
 	const struct sockaddr_in6 v4 = {.sin6_family = AF_INET};
+	static const uint8_t long_one[200];
 	struct wgstate found = {0};
 	struct nests nests;
 
@@ -139,7 +140,7 @@ static void test_endpoints_of_the_wrong_size_are_not_read(void **state)
 	nests = begin_peer(key_a);
 	mnl_attr_put(at, WGPEER_A_ENDPOINT, sizeof(v4), &v4);
 	mnl_attr_put(at, WGPEER_A_ENDPOINT, sizeof(struct sockaddr_in), &v6);
-	mnl_attr_put(at, WGPEER_A_ENDPOINT, 200, message.bytes);
+	mnl_attr_put(at, WGPEER_A_ENDPOINT, sizeof(long_one), long_one);
 	mnl_attr_put(at, WGPEER_A_ENDPOINT, 2, &v4);
 	assert_int_equal(end_peer(&found, &nests), 0);
 	assert_false(endpoint_is_set(&found.peer[0].endpoint));

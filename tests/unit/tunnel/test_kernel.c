@@ -178,11 +178,25 @@ static void test_a_tunnel_that_runs_is_taken_over_as_it_is(void **state)
 	model->peer[0].key[0] = 1;
 	model->peer[0].rx_bytes = 1000;
 	model->peer[0].tx_bytes = 1000;
+	model->peer[0].last_handshake.tv_sec = time(NULL) - 100;
 	open_tunnel();
+	assert_int_equal(model->peer[0].n_started, 0);
 	assert_int_equal(model->n_peers, 1);
 	assert_int_equal(model->port, 4321);
 	assert_int_equal(model->peer[0].rx_bytes, 1000);
 	assert_int_equal(model->n_ips, 1);
+}
+
+static void test_a_session_that_is_over_is_begun_anew(void **state)
+{
+	(void)state;
+	model->is_up = true;
+	model->n_peers = 1;
+	model->peer[0].key[0] = 1;
+	model->peer[0].tx_bytes = 1000;
+	model->peer[0].last_handshake.tv_sec = time(NULL) - 200;
+	open_tunnel();
+	assert_int_equal(model->peer[0].n_started, 1);
 }
 
 static void test_a_closed_tunnel_leaves_the_device_running(void **state)
@@ -351,6 +365,7 @@ int main(void)
 		MODEL(test_the_counters_are_the_kernels),
 		MODEL(test_the_events_are_soon_until_a_handshake_and_seldom_after_it),
 		MODEL(test_a_tunnel_that_runs_is_taken_over_as_it_is),
+		MODEL(test_a_session_that_is_over_is_begun_anew),
 		MODEL(test_a_closed_tunnel_leaves_the_device_running),
 		MODEL(test_an_empty_device_is_empty_again_when_it_cannot_be_opened),
 		MODEL(test_a_device_that_ran_goes_on_when_it_cannot_be_opened),
