@@ -42,6 +42,23 @@ static void add(const struct printer *printer, const char *key, const char *valu
 
 /* ---- what every kind has ---- */
 
+/* What is not there yet when the unit begins cannot be made inaccessible to it. */
+static const char *const covered_services[DROPIN_KINDS][5] = {
+	[DROPIN_SERVICE] = {"dbus.service", "nscd.service", "avahi-daemon.service",
+			    "systemd-resolved.service"},
+};
+
+static void add_after(const struct dropin *dropin, const struct printer *printer)
+{
+	const char *const *service = covered_services[dropin->kind];
+	const char *quote = printer->form == DROPIN_NIX ? "\"" : "";
+
+	text_add(printer->out, "%sadit-netns@%s.service%s %sadit@%s.service%s", quote, dropin->name,
+		 quote, quote, dropin->name, quote);
+	for (; *service; service++)
+		text_add(printer->out, " %s%s%s", quote, *service, quote);
+}
+
 static void add_order(const struct dropin *dropin, const struct printer *printer)
 {
 	const char *name = dropin->name;
@@ -49,16 +66,18 @@ static void add_order(const struct dropin *dropin, const struct printer *printer
 	if (printer->form == DROPIN_NIX) {
 		text_add(printer->out, "  bindsTo = [ \"adit-netns@%s.service\" ];\n", name);
 		text_add(printer->out, "  wants = [ \"adit@%s.service\" ];\n", name);
-		text_add(printer->out,
-			 "  after = [ \"adit-netns@%s.service\" \"adit@%s.service\" ];\n", name,
-			 name);
+		text_add(printer->out, "  after = [ ");
+		add_after(dropin, printer);
+		text_add(printer->out, " ];\n");
 		return;
 	}
 	text_add(printer->out, "\n[Unit]\n");
 	add_why(printer, "it ends with the namespace, and not with the supervisor");
 	text_add(printer->out, "BindsTo=adit-netns@%s.service\n", name);
 	text_add(printer->out, "Wants=adit@%s.service\n", name);
-	text_add(printer->out, "After=adit-netns@%s.service adit@%s.service\n", name, name);
+	text_add(printer->out, "After=");
+	add_after(dropin, printer);
+	text_add(printer->out, "\n");
 }
 
 /* ---- a service ---- */

@@ -199,3 +199,8 @@ def test_a_container_is_started_behind_it(host):
     assert seen["netns"] == namespace(host)
     assert seen["nameserver"].split() == [provider.INNER]
     host.systemctl("stop", "systemd-nspawn@box")
+    host.systemctl("enable", "adit@media", "systemd-nspawn@box", "machines.target")
+    host.reboot()
+    assert named.wait_until(lambda: host.is_active("systemd-nspawn@box"))
+    pid = host.main_pid("systemd-nspawn@box")
+    assert host.run("readlink", f"/proc/{pid}/ns/net").stdout.strip() == namespace(host)

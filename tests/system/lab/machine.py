@@ -125,7 +125,8 @@ class Machine:
             if not (hierarchy / "cgroup.procs").exists():
                 continue
             group.mkdir(exist_ok=True)
-            self.cgroups.append(group)
+            if group not in self.cgroups:
+                self.cgroups.append(group)
         if not self.cgroups:
             raise Failed("no control groups that could be used")
 
@@ -159,14 +160,23 @@ class Machine:
         state = self.run("systemctl", "is-active", "multi-user.target", check=False)
         return state.stdout.strip() == "active"
 
+    def _halt(self):
+        if not self.nspawn or self.nspawn.poll() is not None:
+            return
+        self.nspawn.send_signal(signal.SIGTERM)
+        try:
+            self.nspawn.wait(10)
+        except subprocess.TimeoutExpired:
+            self.nspawn.kill()
+            self.nspawn.wait()
+
+    def reboot(self):
+        self._halt()
+        self.leader = None
+        self._boot()
+
     def close(self):
-        if self.nspawn and self.nspawn.poll() is None:
-            self.nspawn.send_signal(signal.SIGTERM)
-            try:
-                self.nspawn.wait(10)
-            except subprocess.TimeoutExpired:
-                self.nspawn.kill()
-                self.nspawn.wait()
+        self._halt()
         subprocess.run(["umount", self.root], check=False)
         subprocess.run(["umount", "-l", self.base], check=False)
         for group in self.cgroups:

@@ -43,7 +43,8 @@ static void test_a_service_is_bound_to_the_namespace_and_waits_for_the_superviso
 	assert_true(text_starts_with(text, DROPIN_MARK));
 	assert_has(text, "\n[Unit]\n");
 	assert_has(text, "\nBindsTo=adit-netns@media.service\n");
-	assert_has(text, "\nAfter=adit-netns@media.service adit@media.service\n");
+	assert_has(text, "\nAfter=adit-netns@media.service adit@media.service dbus.service "
+			 "nscd.service avahi-daemon.service systemd-resolved.service\n");
 	assert_has(text, "\n[Service]\nNetworkNamespacePath=/run/netns/media\n");
 	assert_has(text, "\nBindReadOnlyPaths=/run/adit/netns/media/resolv.conf:/etc/resolv.conf "
 			 "/run/adit/netns/media/nsswitch.conf:/etc/nsswitch.conf\n");
@@ -82,6 +83,7 @@ static void test_a_socket_listens_inside(void **state)
 
 	(void)state;
 	assert_has(text, "\n[Socket]\n");
+	assert_has(text, "\nAfter=adit-netns@media.service adit@media.service\n");
 	assert_has(text, "\nNetworkNamespacePath=/run/netns/media\n");
 	assert_null(strstr(text, "[Service]"));
 }
@@ -108,6 +110,8 @@ static void test_the_same_for_configuration_nix(void **state)
 	(void)state;
 	assert_true(text_starts_with(text, "systemd.services.\"web\" = {\n"));
 	assert_has(text, "  bindsTo = [ \"adit-netns@media.service\" ];\n");
+	assert_has(text, "  after = [ \"adit-netns@media.service\" \"adit@media.service\" "
+			 "\"dbus.service\" ");
 	assert_has(text, "  serviceConfig = {\n    NetworkNamespacePath = \"/run/netns/media\";\n");
 	assert_null(strstr(text, "RestrictAddressFamilies = \"\""));
 	text = print(DROPIN_SOCKET, DROPIN_NIX, "web.socket", "");
