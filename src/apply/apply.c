@@ -8,15 +8,11 @@
 #include <unistd.h>
 
 const struct step_ops *const step_ops[STEP_KINDS] = {
-	[STEP_FIREWALL_LOAD] = &step_firewall_ops,
-	[STEP_SYSCTL_SET] = &step_sysctl_ops,
-	[STEP_RULE_ADD] = &step_rule_ops,
-	[STEP_LINK_UP] = &step_link_ops,
-	[STEP_LINK_CREATE] = &step_create_ops,
-	[STEP_TUN_CREATE] = &step_tun_ops,
-	[STEP_WIREGUARD_CREATE] = &step_wireguard_ops,
-	[STEP_LINK_ALTER] = &step_alter_ops,
-	[STEP_ADDRESS_ADD] = &step_address_ops,
+	[STEP_FIREWALL_LOAD] = &step_firewall_ops, [STEP_SYSCTL_SET] = &step_sysctl_ops,
+	[STEP_RULE_ADD] = &step_rule_ops,	   [STEP_LINK_UP] = &step_link_ops,
+	[STEP_LINK_CREATE] = &step_create_ops,	   [STEP_VETH_CREATE] = &step_veth_ops,
+	[STEP_TUN_CREATE] = &step_tun_ops,	   [STEP_WIREGUARD_CREATE] = &step_wireguard_ops,
+	[STEP_LINK_ALTER] = &step_alter_ops,	   [STEP_ADDRESS_ADD] = &step_address_ops,
 	[STEP_ROUTE_ADD] = &step_route_ops,
 };
 

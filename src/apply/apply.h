@@ -1,6 +1,6 @@
 /* Steps to effects, each with its undo.
  *
- * Runs inside the network namespace that the steps are about, with
+ * Runs inside the network namespace that the steps are about (plan.side), with
  * CAP_NET_ADMIN over it.  Single-threaded.
  */
 #ifndef ADIT_APPLY_APPLY_H
@@ -22,7 +22,7 @@ struct host {
 	struct nlsock *nftables;
 	/* Borrowed: rtnetlink outside, where the tunnel's UDP socket is to be; with
 	 * `netns`, a descriptor of the namespace inside, for STEP_WIREGUARD_CREATE.
-	 * NULL and -1 where the plan has none.
+	 * NULL and -1 where the plan has none.  On the host `netns` is for a veth.
 	 */
 	struct nlsock *outside;
 	int netns;

@@ -64,7 +64,7 @@ void record_done(struct record *record)
 struct header {
 	char magic[8];
 	uint32_t tunnel;
-	uint32_t padding;
+	uint32_t veth;
 	struct {
 		uint64_t ruleset_len; /* 0: not known */
 		uint64_t image_len;
@@ -72,11 +72,11 @@ struct header {
 	} table[SIDES];
 };
 
-static const char magic[8] = "adit-r1";
+static const char magic[8] = "adit-r2";
 
 static struct header make_header(const struct record *record)
 {
-	struct header header = {.tunnel = record->tunnel};
+	struct header header = {.tunnel = record->tunnel, .veth = record->veth};
 
 	memcpy(header.magic, magic, sizeof(magic));
 	for (size_t i = 0; i < SIDES; i++) {
@@ -170,6 +170,7 @@ static int parse(const char *bytes, size_t len, struct record *ret)
 	if (memcmp(header.magic, magic, sizeof(magic)) != 0)
 		return -EBADMSG;
 	ret->tunnel = header.tunnel;
+	ret->veth = header.veth;
 	for (size_t i = 0; r == 0 && i < SIDES; i++) {
 		ret->table[i].loader = (pid_t)header.table[i].loader;
 		r = parse_table(&ret->table[i], &at, bytes + len, header.table[i].ruleset_len,

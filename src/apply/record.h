@@ -28,6 +28,7 @@ struct record_table {
 struct record {
 	struct record_table table[SIDES];
 	uint32_t tunnel; /* index of the link; 0: not known */
+	uint32_t veth;	 /* likewise, of the end on the host */
 };
 
 /* Copies the text, takes the image over.  -ENOMEM: the table is not known any more. */

@@ -18,10 +18,11 @@
 #include <stdio.h>
 
 /* The whole text for nft(8), malloc()ed; NULL: out of memory. */
-static char *compose(const char *ruleset, bool is_replaced)
+static char *compose(const char *table, const char *ruleset, bool is_replaced)
 {
+	char beginning[RULESET_BEGINNING_LEN];
 	char *text;
-	int n = asprintf(&text, "%s%s", ruleset_beginning(is_replaced), ruleset);
+	int n = asprintf(&text, "%s%s", ruleset_beginning(table, is_replaced, beginning), ruleset);
 
 	return n < 0 ? NULL : text;
 }
@@ -36,7 +37,7 @@ static void remember(struct host *host, enum step_side side, const char *ruleset
 	record_forget_table(host->record, side);
 	if (!host->nftables && nftables_open(&host->nftables, NULL) < 0)
 		return;
-	if (nftables_read(host->nftables, RULESET_TABLE, &image, NULL) == 0)
+	if (nftables_read(host->nftables, plan_table_name(host->plan, side), &image, NULL) == 0)
 		(void)record_set_table(host->record, side, ruleset, &image, loader);
 	free(image.bytes);
 }
@@ -44,7 +45,8 @@ static void remember(struct host *host, enum step_side side, const char *ruleset
 static int load_text(struct host *host, const struct step *step, const char *ruleset,
 		     struct error *err)
 {
-	AUTO_FREE char *text = compose(ruleset, step->firewall.is_replaced);
+	AUTO_FREE char *text = compose(plan_table_name(host->plan, step->side), ruleset,
+				       step->firewall.is_replaced);
 	pid_t loader = 0;
 	int r = text ? nft_apply_as(text, &loader, err)
 		     : error_errno(err, ENOMEM, "cannot write the rules");
@@ -78,11 +80,12 @@ static int put_back(const struct step *step, struct host *host, struct error *er
 
 static int unload(const struct step *step, struct host *host, struct error *err)
 {
+	char removal[RULESET_BEGINNING_LEN];
 	int r;
 
 	if (step->firewall.is_replaced && !step->is_removal)
 		return put_back(step, host, err);
-	r = nft_apply(ruleset_removal(), err);
+	r = nft_apply(ruleset_removal(plan_table_name(host->plan, step->side), removal), err);
 	if (r == 0 && host->record)
 		record_forget_table(host->record, step->side);
 	return r;

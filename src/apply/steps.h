@@ -9,6 +9,7 @@ extern const struct step_ops step_sysctl_ops;
 extern const struct step_ops step_rule_ops;
 extern const struct step_ops step_link_ops;
 extern const struct step_ops step_create_ops;
+extern const struct step_ops step_veth_ops;
 extern const struct step_ops step_tun_ops;
 extern const struct step_ops step_wireguard_ops;
 extern const struct step_ops step_alter_ops;

@@ -6,11 +6,12 @@
 #include "net/ifaddr.h"
 #include "net/link.h"
 #include "net/nftables.h"
+#include "net/nsid.h"
 #include "net/route.h"
 #include "net/rule.h"
 #include "net/sysctl.h"
 #include "plan/diff.h"
-#include "plan/ruleset.h"
+#include "plan/veth.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -51,6 +52,8 @@ struct search {
 	size_t n_links_max;	      /* there is room for */
 	bool is_torn;		      /* something was of a link that came while we looked */
 	uint32_t tunnel;	      /* index of its link; 0: there is none */
+	uint32_t veth;		      /* of the host's end, on the host; likewise */
+	int32_t inside;		      /* the host's number for the namespace; -1: none */
 	struct address_seen *address; /* owned */
 	size_t n_addresses;
 };
@@ -92,26 +95,29 @@ enum firewall {
 	FIREWALL_CHANGED, /* or nobody knows: there is no record */
 };
 
-static enum firewall compare_firewall(const struct host *host, const struct nftables_image *image)
+static enum firewall compare_firewall(const struct host *host, enum step_side side,
+				      const struct nftables_image *image)
 {
 	const struct record *record = host->record;
-	const char *loaded = record ? record->table[SIDE_INSIDE].ruleset : NULL;
+	const char *loaded = record ? record->table[side].ruleset : NULL;
 
-	return loaded && record_knows_table(record, SIDE_INSIDE, loaded, image) ? FIREWALL_OURS
-										: FIREWALL_CHANGED;
+	return loaded && record_knows_table(record, side, loaded, image) ? FIREWALL_OURS
+									 : FIREWALL_CHANGED;
 }
 
-static int look_at_firewall(struct host *host, enum firewall *ret, struct error *err)
+static int look_at_firewall(struct host *host, const struct plan *desired, enum firewall *ret,
+			    struct error *err)
 {
 	struct nftables_image image = {0};
 	int r = host->nftables ? 0 : nftables_open(&host->nftables, err);
 
 	if (r == 0)
-		r = nftables_read(host->nftables, RULESET_TABLE, &image, err);
+		r = nftables_read(host->nftables, plan_table_name(desired, desired->side), &image,
+				  err);
 	if (r == -ENOENT)
 		*ret = FIREWALL_NONE;
 	else if (r == 0)
-		*ret = compare_firewall(host, &image);
+		*ret = compare_firewall(host, desired->side, &image);
 	free(image.bytes);
 	return r == -ENOENT ? 0 : r;
 }
@@ -119,8 +125,8 @@ static int look_at_firewall(struct host *host, enum firewall *ret, struct error 
 /* It says what the desired one says. */
 static bool is_desired(const struct host *host, const struct plan *desired)
 {
-	const char *loaded = host->record->table[SIDE_INSIDE].ruleset;
-	const char *wanted = desired->ruleset[SIDE_INSIDE];
+	const char *loaded = host->record->table[desired->side].ruleset;
+	const char *wanted = desired->ruleset[desired->side];
 
 	return wanted && strcmp(loaded, wanted) == 0;
 }
@@ -129,13 +135,14 @@ static int find_firewall(struct search *search, struct error *err)
 {
 	enum firewall firewall;
 	struct step *step;
-	int r = look_at_firewall(search->host, &firewall, err);
+	int r = look_at_firewall(search->host, search->desired, &firewall, err);
 
 	if (r < 0 || firewall == FIREWALL_NONE)
 		return r;
 	step = add(search, STEP_FIREWALL_LOAD);
 	if (!step)
 		return -ENOMEM;
+	step->side = search->desired->side;
 	step->firewall.is_changed =
 		firewall == FIREWALL_CHANGED || !is_desired(search->host, search->desired);
 	return 0;
@@ -153,6 +160,7 @@ static int find_setting(struct search *search, const struct step_sysctl *desired
 	step = add(search, STEP_SYSCTL_SET);
 	if (!step)
 		return -ENOMEM;
+	step->side = search->desired->side;
 	memcpy(step->sysctl.path, desired->path, sizeof(step->sysctl.path));
 	/* The kernel writes some with other spaces. */
 	memcpy(step->sysctl.value,
@@ -198,6 +206,9 @@ static int find_rules(struct search *search, struct error *err)
 	static const int families[] = {AF_INET, AF_INET6};
 	int r = 0;
 
+	/* The host's are its own. */
+	if (search->desired->side == SIDE_HOST)
+		return 0;
 	for (size_t i = 0; r == 0 && i < sizeof(families) / sizeof(families[0]); i++) {
 		if (families[i] == AF_INET6 && !search->desired->has_ipv6)
 			continue;
@@ -277,6 +288,8 @@ static uint32_t find_tunnel(const struct search *search)
 /* By its name in the plan, where it only has to be called so again. */
 static const char *planned_name(const struct search *search, const struct link_info *link)
 {
+	if (search->desired->side == SIDE_HOST)
+		return search->desired->host_link;
 	if (link->index == search->tunnel && search->desired_tunnel &&
 	    tunnel_kind(link) == search->desired_tunnel->kind)
 		return search->desired_tunnel->tun.name;
@@ -322,6 +335,86 @@ static void add_foreign(struct search *search, const struct link_info *link)
 	survey->n_foreign++;
 }
 
+/* A link that somebody else makes and the plan is about: the inner end of a veth. */
+static bool is_planned(const struct search *search, const struct link_info *link)
+{
+	for (size_t i = 0; i < search->desired->n_steps; i++)
+		if (search->desired->step[i].kind == STEP_LINK_UP &&
+		    strcmp(search->desired->step[i].link.name, link->name) == 0)
+			return true;
+	return false;
+}
+
+/* ---- on the host ---- */
+
+/* The one of the record, else the one of its name whose other end is in the
+ * namespace; a link that only is called so is somebody else's.
+ */
+static uint32_t find_veth(const struct search *search)
+{
+	uint32_t known = search->host->record ? search->host->record->veth : 0;
+	uint32_t named = 0;
+
+	for (size_t i = 0; i < search->n_links; i++) {
+		const struct link_info *link = &search->link[i];
+
+		if (strcmp(link->kind, "veth") != 0)
+			continue;
+		if (link->index == known)
+			return known;
+		if (strcmp(link->name, search->desired->host_link) == 0 && search->inside >= 0 &&
+		    link->peer_nsid == search->inside)
+			named = link->index;
+	}
+	return named;
+}
+
+/* Whether the other end is called so, inside. */
+static bool has_peer(const struct search *search, const struct link_info *link, const char *name)
+{
+	struct link_info peer;
+
+	return search->inside >= 0 && link->peer_nsid == search->inside &&
+	       link_get_in(search->host->route, search->inside, name, &peer, NULL) == 0 &&
+	       peer.index == link->peer_index;
+}
+
+static int add_veth(struct search *search, const struct link_info *link)
+{
+	struct step *step = add(search, STEP_VETH_CREATE);
+	const char *peer = VETH_INSIDE;
+
+	if (!step)
+		return -ENOMEM;
+	step->side = SIDE_HOST;
+	copy_name(step->veth.name, search->desired->host_link);
+	if (strcmp(link->name, search->desired->host_link) != 0)
+		copy_name(step->veth.renamed, link->name);
+	if (has_peer(search, link, peer))
+		copy_name(step->veth.peer, peer);
+	return 0;
+}
+
+/* Somebody else's link is in the way. */
+static int refuse_link(const struct link_info *link, struct error *err)
+{
+	(void)error_set(err, EEXIST, "there is a link '%s' already, and it is not adit's",
+			link->name);
+	error_hint(err, "rename it, or the configuration");
+	return -EEXIST;
+}
+
+static int sort_host_link(struct search *search, const struct link_info *link, struct error *err)
+{
+	if (link->index == search->veth)
+		return add_veth(search, link);
+	if (search->desired->n_steps > 0 && strcmp(link->name, search->desired->host_link) == 0)
+		return refuse_link(link, err);
+	return 0;
+}
+
+/* ---- inside ---- */
+
 static int sort_link(struct search *search, const struct link_info *link)
 {
 	if (is_lo(link))
@@ -330,7 +423,8 @@ static int sort_link(struct search *search, const struct link_info *link)
 		return add_tunnel(search, link);
 	if (has_tunnels_name(search, link))
 		return add_impostor(search, link);
-	add_foreign(search, link);
+	if (!is_planned(search, link))
+		add_foreign(search, link);
 	return 0;
 }
 
@@ -342,15 +436,22 @@ static int find_links(struct search *search, struct error *err)
 		return r;
 	if (search->n_links > 0)
 		qsort(search->link, search->n_links, sizeof(*search->link), compare_links);
-	search->tunnel = find_tunnel(search);
+	if (search->desired->side == SIDE_HOST)
+		search->veth = find_veth(search);
+	else
+		search->tunnel = find_tunnel(search);
 	for (size_t i = 0; r == 0 && i < search->n_links; i++)
-		r = sort_link(search, &search->link[i]);
+		r = search->desired->side == SIDE_HOST
+			    ? sort_host_link(search, &search->link[i], err)
+			    : sort_link(search, &search->link[i]);
 	return r;
 }
 
 static bool is_ours(const struct search *search, const struct link_info *link)
 {
-	return is_lo(link) || link->index == search->tunnel;
+	if (search->desired->side == SIDE_HOST)
+		return link->index == search->veth;
+	return is_lo(link) || link->index == search->tunnel || is_planned(search, link);
 }
 
 static int find_ups(struct search *search)
@@ -364,6 +465,7 @@ static int find_ups(struct search *search)
 		step = add(search, STEP_LINK_UP);
 		if (!step)
 			return -ENOMEM;
+		step->side = search->desired->side;
 		copy_name(step->link.name, planned_name(search, link));
 	}
 	return 0;
@@ -442,6 +544,8 @@ static int keep_route(void *context, const struct route *route)
 	hear(search, route);
 	if (is_the_kernels(search, route))
 		return 0;
+	if (search->desired->side == SIDE_HOST && (!link || !is_ours(search, link)))
+		return 0;
 	search->is_torn = search->is_torn || (route->oif != 0 && !link);
 	/* Beyond all that could be planned: the others' turn comes when these are gone. */
 	if (search->routes.n_steps >= 2 * PLAN_STEPS_MAX)
@@ -459,6 +563,7 @@ static int keep_route(void *context, const struct route *route)
 		.gateway = route->gateway,
 		.from = route->from,
 	};
+	step->side = search->desired->side;
 	if (route->from.len == 0)
 		memset(&step->route.from, 0, sizeof(step->route.from));
 	if (link)
@@ -472,12 +577,13 @@ static int add_address(struct search *search, const struct address_seen *seen)
 	const struct link_info *link = link_of(search, seen->address.index);
 	struct step *step;
 
-	search->is_torn = search->is_torn || !link;
+	search->is_torn = search->is_torn || (!link && search->desired->side == SIDE_INSIDE);
 	if (!link || !is_ours(search, link))
 		return 0;
 	step = add(search, STEP_ADDRESS_ADD);
 	if (!step)
 		return -ENOMEM;
+	step->side = search->desired->side;
 	copy_name(step->address.link, planned_name(search, link));
 	step->address.address = seen->address.address;
 	/* While it is down, it needs no route to its addresses. */
@@ -510,6 +616,7 @@ static int join(struct search *search)
 		memcpy(plan->step + found->n_steps, routes->step,
 		       routes->n_steps * sizeof(*plan->step));
 	plan->n_steps = found->n_steps + routes->n_steps;
+	plan->side = search->desired->side;
 	plan->has_ipv6 = search->desired->has_ipv6;
 	return 0;
 }
@@ -554,8 +661,14 @@ static int search_once(struct host *host, const struct plan *desired, struct sur
 		.host = host,
 		.desired = desired,
 		.desired_tunnel = tunnel_of(desired),
+		.inside = -1,
 	};
-	int r = look(&search, err);
+	int r = 0;
+
+	if (desired->side == SIDE_HOST && host->netns >= 0)
+		r = nsid_get(host->route, host->netns, &search.inside, err);
+	if (r == 0)
+		r = look(&search, err);
 
 	*ret_is_torn = search.is_torn;
 	free(search.link);
@@ -615,17 +728,19 @@ static void tell_all(const struct plan *changes, survey_tell tell, void *context
 static int restore_firewall(struct host *host, const struct plan *desired, survey_tell tell,
 			    void *context, struct error *err)
 {
-	struct step step = {.kind = STEP_FIREWALL_LOAD};
-	struct plan load = {.step = &step, .n_steps = 1};
+	enum step_side side = desired->side;
+	struct step step = {.kind = STEP_FIREWALL_LOAD, .side = side};
+	struct plan load = *desired;
 	enum firewall firewall = FIREWALL_CHANGED;
 	int r = -EINTR;
 
 	for (unsigned int i = 0; r == -EINTR && i < ATTEMPTS_MAX; i++)
-		r = look_at_firewall(host, &firewall, err);
-	if ((r < 0 && r != -EINTR) || firewall == FIREWALL_OURS || !desired->ruleset[SIDE_INSIDE])
+		r = look_at_firewall(host, desired, &firewall, err);
+	if ((r < 0 && r != -EINTR) || firewall == FIREWALL_OURS || !desired->ruleset[side])
 		return r == -EINTR ? 0 : r;
 	step.firewall.is_replaced = firewall != FIREWALL_NONE;
-	load.ruleset[SIDE_INSIDE] = desired->ruleset[SIDE_INSIDE];
+	load.step = &step;
+	load.n_steps = 1;
 	tell_all(&load, tell, context);
 	r = apply_plan(&load, host, NULL, err);
 	return r < 0 ? r : 1;

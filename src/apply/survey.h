@@ -10,6 +10,9 @@
  * their addresses and the routes that the kernel makes for those are left to
  * whoever put them there: nothing goes by them, which the firewall sees to.
  * They are named.
+ *
+ * On the host (plan.side) only what is the namespace's own is found: its table, its
+ * end of the veth with addresses and routes, and the settings that `desired` names.
  */
 #ifndef ADIT_APPLY_SURVEY_H
 #define ADIT_APPLY_SURVEY_H
@@ -26,7 +29,7 @@ enum { SURVEY_FOREIGN_MAX = 32 };
 
 struct survey {
 	struct plan plan; /* without rulesets */
-	/* Links that are not lo and not the tunnel. */
+	/* Links inside that are not lo, not the tunnel and not planned. */
 	char foreign[SURVEY_FOREIGN_MAX][IFNAMSIZ];
 	size_t n_foreign; /* counted to the last, also where not all have room */
 };

@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-static const struct profile_place *seen_at(const struct builder *builder, enum section section,
-					   const char *name)
+const struct profile_place *check_seen(const struct builder *builder, enum section section,
+				       const char *name)
 {
 	struct slice slice = {name, strlen(name)};
 
@@ -18,7 +18,7 @@ static const struct profile_place *seen_at(const struct builder *builder, enum s
 /* Or was tried to be given, which has been remarked on. */
 static bool was_given(const struct builder *builder, enum section section, const char *name)
 {
-	const struct profile_place *seen = seen_at(builder, section, name);
+	const struct profile_place *seen = check_seen(builder, section, name);
 
 	return seen->line > 0 || builder->is_guessed[seen - builder->seen];
 }
@@ -41,8 +41,8 @@ void check_peer(struct builder *builder, const struct profile_peer *peer)
 			       "this [Peer] has no PublicKey");
 		report_hint(builder->report, "the provider's file has one");
 	}
-	check_pair(builder, seen_at(builder, SECTION_PEER, "PresharedKeyFile"),
-		   seen_at(builder, SECTION_PEER, "PresharedKey"),
+	check_pair(builder, check_seen(builder, SECTION_PEER, "PresharedKeyFile"),
+		   check_seen(builder, SECTION_PEER, "PresharedKey"),
 		   "PresharedKeyFile: this peer has PresharedKey already");
 	if (!was_given(builder, SECTION_PEER, "AllowedIPs"))
 		builder_remark(builder, REPORT_WARNING, &peer->place, 4,
@@ -61,7 +61,7 @@ const struct profile_place *check_source(struct builder *builder)
 {
 	const struct profile_place *inline_tunnel = first_of(
 		&builder->section_place[SECTION_INTERFACE], &builder->section_place[SECTION_PEER]);
-	const struct profile_place *file = seen_at(builder, SECTION_NAMESPACE, "WireGuard");
+	const struct profile_place *file = check_seen(builder, SECTION_NAMESPACE, "WireGuard");
 
 	check_pair(builder, file, inline_tunnel,
 		   "WireGuard: the tunnel is described by [Interface] and [Peer] already");
@@ -72,11 +72,11 @@ const struct profile_place *check_source(struct builder *builder)
 
 static void check_keys(struct builder *builder)
 {
-	check_pair(builder, seen_at(builder, SECTION_NAMESPACE, "PrivateKeyFile"),
-		   seen_at(builder, SECTION_INTERFACE, "PrivateKey"),
+	check_pair(builder, check_seen(builder, SECTION_NAMESPACE, "PrivateKeyFile"),
+		   check_seen(builder, SECTION_INTERFACE, "PrivateKey"),
 		   "PrivateKeyFile: there is a PrivateKey already");
-	check_pair(builder, seen_at(builder, SECTION_NAMESPACE, "Address"),
-		   seen_at(builder, SECTION_INTERFACE, "Address"),
+	check_pair(builder, check_seen(builder, SECTION_NAMESPACE, "Address"),
+		   check_seen(builder, SECTION_INTERFACE, "Address"),
 		   "Address: [Interface] has one already");
 }
 
@@ -169,8 +169,8 @@ static const struct prefix *find_family(const struct prefix *prefix, size_t coun
 static void check_veth(struct builder *builder, const struct veth *veth)
 {
 	static const int families[] = {AF_INET, AF_INET6};
-	const struct profile_place *host = seen_at(builder, veth->section, "HostAddress");
-	const struct profile_place *inside = seen_at(builder, veth->section, "NamespaceAddress");
+	const struct profile_place *host = check_seen(builder, veth->section, "HostAddress");
+	const struct profile_place *inside = check_seen(builder, veth->section, "NamespaceAddress");
 
 	for (size_t i = 0; i < 2; i++) {
 		const struct prefix *a = find_family(veth->host, veth->n_host, families[i]);
@@ -188,48 +188,6 @@ static void check_veth(struct builder *builder, const struct veth *veth)
 				       "NamespaceAddress: the same %s address as HostAddress",
 				       family);
 	}
-}
-
-/* ---- [Lan] ---- */
-
-/* Why flows go by veth; line 0: they need not. */
-static struct profile_place find_veth_need(const struct builder *builder, const char **ret_key)
-{
-	static const char *const keys[] = {"HostAddress", "NamespaceAddress", "Allow"};
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		const struct profile_place *seen = seen_at(builder, SECTION_LAN, keys[i]);
-
-		*ret_key = keys[i];
-		if (seen->line > 0)
-			return *seen;
-	}
-	return (struct profile_place){0};
-}
-
-static void check_lan(struct builder *builder)
-{
-	const struct profile_place *path = seen_at(builder, SECTION_LAN, "Path");
-	const struct profile_place *proxy = seen_at(builder, SECTION_LAN, "ProxyProtocol");
-	struct profile *profile = builder->profile;
-	char where[BUILDER_WHERE_LEN];
-	const char *key;
-	struct profile_place need = find_veth_need(builder, &key);
-
-	if (need.line > 0 && profile->has_lan_path && profile->lan_path == LAN_PATH_RELAY) {
-		builder_remark(builder, REPORT_ERROR, &need, strlen(key),
-			       "%s: needs Path=veth, and Path says relay (%s)", key,
-			       builder_where(builder, &need, path, where));
-		return;
-	}
-	if (need.line > 0 && !profile->has_lan_path) {
-		profile->lan_path = LAN_PATH_VETH;
-		builder_remark(builder, REPORT_NOTE, &need, strlen(key),
-			       "%s: LAN flows go by a veth, not by the relay", key);
-	}
-	if (profile->has_proxy_protocol && profile->lan_path == LAN_PATH_VETH)
-		builder_remark(builder, REPORT_ERROR, proxy, strlen("ProxyProtocol"),
-			       "ProxyProtocol: only the relay can send it, and the path is veth");
 }
 
 /* ---- DNS ---- */
@@ -348,7 +306,7 @@ static void check_mtu(struct builder *builder)
 
 	if (profile->mtu == 0 || profile->mtu >= MTU_IPV6 || !has_address(profile, AF_INET6))
 		return;
-	builder_remark(builder, REPORT_ERROR, seen_at(builder, SECTION_INTERFACE, "MTU"), 0,
+	builder_remark(builder, REPORT_ERROR, check_seen(builder, SECTION_INTERFACE, "MTU"), 0,
 		       "MTU: %u is too little for the IPv6 address: %d at the least", profile->mtu,
 		       MTU_IPV6);
 }

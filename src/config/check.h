@@ -4,6 +4,8 @@
 #ifndef ADIT_CONFIG_CHECK_H
 #define ADIT_CONFIG_CHECK_H
 
+#include "config/section.h"
+
 struct builder;
 struct profile_peer;
 struct profile_place;
@@ -16,5 +18,12 @@ void check_peer(struct builder *builder, const struct profile_peer *peer);
 const struct profile_place *check_source(struct builder *builder);
 /* All files have been read: completes the profile, and says what is missing. */
 void check_profile(struct builder *builder);
+
+/* [Lan] alone, and with the tunnel's and the DNS servers' addresses. */
+void check_lan(struct builder *builder);
+
+/* Where the key stands, the last time; line 0: nowhere. */
+const struct profile_place *check_seen(const struct builder *builder, enum section section,
+				       const char *name);
 
 #endif

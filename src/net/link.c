@@ -43,6 +43,14 @@ static void read_attribute(const struct nlattr *attr, struct link_info *ret)
 		if (mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
 			ret->gso_max_segs = mnl_attr_get_u32(attr);
 		break;
+	case IFLA_LINK:
+		if (mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
+			ret->peer_index = mnl_attr_get_u32(attr);
+		break;
+	case IFLA_LINK_NETNSID:
+		if (mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
+			ret->peer_nsid = (int32_t)mnl_attr_get_u32(attr);
+		break;
 	case IFLA_LINKINFO:
 		if (mnl_attr_validate(attr, MNL_TYPE_NESTED) == 0)
 			read_kind(attr, ret);
@@ -59,6 +67,7 @@ static int parse(const struct nlmsghdr *message, struct link_info *ret)
 	    mnl_nlmsg_get_payload_len(message) < sizeof(*header) || header->ifi_index <= 0)
 		return -EBADMSG;
 	memset(ret, 0, sizeof(*ret));
+	ret->peer_nsid = -1;
 	ret->index = (uint32_t)header->ifi_index;
 	ret->flags = header->ifi_flags;
 	attrs = attrs_of_message(message, sizeof(*header));
@@ -170,18 +179,22 @@ int link_rename(struct nlsock *sock, const char *name, const char *new_name, str
 	return r;
 }
 
-static void put_peer(struct nlmsghdr *request, const char *name)
+/* `netns`: where it is to be; -1: here. */
+static void put_peer(struct nlmsghdr *request, const char *name, int netns)
 {
 	struct nlattr *data = mnl_attr_nest_start(request, IFLA_INFO_DATA);
 	struct nlattr *peer = mnl_attr_nest_start(request, VETH_INFO_PEER);
 
 	(void)mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(request, IFLA_IFNAME, name);
+	if (netns >= 0)
+		mnl_attr_put_u32(request, IFLA_NET_NS_FD, (uint32_t)netns);
 	mnl_attr_nest_end(request, peer);
 	mnl_attr_nest_end(request, data);
 }
 
-int link_create(struct nlsock *sock, const struct link_new *link, struct error *err)
+static int create(struct nlsock *sock, const struct link_new *link, int peer_netns,
+		  struct error *err)
 {
 	struct nlmsghdr *request = nlsock_begin(sock, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
 						sizeof(struct ifinfomsg));
@@ -194,12 +207,26 @@ int link_create(struct nlsock *sock, const struct link_new *link, struct error *
 	info = mnl_attr_nest_start(request, IFLA_LINKINFO);
 	mnl_attr_put_strz(request, IFLA_INFO_KIND, link->kind);
 	if (link->peer[0])
-		put_peer(request, link->peer);
+		put_peer(request, link->peer, peer_netns);
 	mnl_attr_nest_end(request, info);
 	r = nlsock_exchange(sock, NULL, NULL, err);
 	if (r < 0)
 		(void)error_wrap(err, "cannot create link '%s'", link->name);
 	return r;
+}
+
+int link_create(struct nlsock *sock, const struct link_new *link, struct error *err)
+{
+	return create(sock, link, -1, err);
+}
+
+int link_create_pair(struct nlsock *sock, const struct link_pair *pair, struct error *err)
+{
+	struct link_new link = {.kind = "veth"};
+
+	memcpy(link.name, pair->name, sizeof(link.name));
+	memcpy(link.peer, pair->peer, sizeof(link.peer));
+	return create(sock, &link, pair->peer_netns, err);
 }
 
 int link_delete(struct nlsock *sock, const char *name, struct error *err)

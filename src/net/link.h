@@ -18,6 +18,11 @@ struct link_info {
 	uint32_t gso_max_segs;
 	char name[IFNAMSIZ];
 	char kind[LINK_KIND_LEN]; /* "tun", "veth", "wireguard"; "" for lo and hardware */
+	/* Of a link whose other end is in another network namespace: the number of that
+	 * (nsid.h), -1 otherwise, and the other end's index there.
+	 */
+	int32_t peer_nsid;
+	uint32_t peer_index;
 };
 
 /* Fields left zero are left alone. */
@@ -53,6 +58,15 @@ int link_change(struct nlsock *sock, const char *name, const struct link_change 
 int link_rename(struct nlsock *sock, const char *name, const char *new_name, struct error *err);
 /* -EEXIST: there is one. */
 int link_create(struct nlsock *sock, const struct link_new *link, struct error *err);
+/* A veth of which one end is here and the other in the network namespace of that
+ * descriptor, over which the caller has CAP_NET_ADMIN; both are down.
+ */
+struct link_pair {
+	char name[IFNAMSIZ];
+	char peer[IFNAMSIZ];
+	int peer_netns;
+};
+int link_create_pair(struct nlsock *sock, const struct link_pair *pair, struct error *err);
 int link_delete(struct nlsock *sock, const char *name, struct error *err);
 /* Into the network namespace of that descriptor; it arrives down and without
  * addresses.

@@ -173,7 +173,7 @@ static bool takes_link_away(const struct diff *diff, const struct step *going)
 	struct step kernels = {.kind = STEP_WIREGUARD_CREATE, .side = SIDE_HOST};
 
 	if (going->kind != STEP_LINK_CREATE)
-		return is_tunnel(going->kind);
+		return is_tunnel(going->kind) || going->kind == STEP_VETH_CREATE;
 	memcpy(tunnel.tun.name, going->create.name, sizeof(tunnel.tun.name));
 	memcpy(kernels.tun.name, going->create.name, sizeof(kernels.tun.name));
 	return !find_object(&diff->found, &tunnel) && !find_object(&diff->found, &kernels);
@@ -381,8 +381,10 @@ static struct step *complete(const struct plan *desired, const struct plan *foun
 		return NULL;
 	while (i < desired->n_steps && desired->step[i].kind <= STEP_SYSCTL_SET)
 		steps[n_steps++] = desired->step[i++];
-	add_usual_rules(steps, &n_steps, desired->has_ipv6);
-	add_usual_addresses(steps, &n_steps, desired->has_ipv6, found);
+	if (desired->side == SIDE_INSIDE) {
+		add_usual_rules(steps, &n_steps, desired->has_ipv6);
+		add_usual_addresses(steps, &n_steps, desired->has_ipv6, found);
+	}
 	while (i < desired->n_steps)
 		steps[n_steps++] = desired->step[i++];
 	*ret_n_steps = n_steps;
@@ -451,6 +453,11 @@ int plan_diff(const struct plan *desired, const struct plan *found, struct plan 
 
 	if (r == 0) {
 		diff->changes.mtu = desired->mtu;
+		diff->changes.side = desired->side;
+		memcpy(diff->changes.host_table, desired->host_table,
+		       sizeof(diff->changes.host_table));
+		memcpy(diff->changes.host_link, desired->host_link,
+		       sizeof(diff->changes.host_link));
 		diff->changes.has_ipv6 = desired->has_ipv6;
 		*ret_changes = diff->changes;
 	} else if (diff) {

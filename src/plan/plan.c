@@ -4,6 +4,7 @@
 #include "config/profile.h"
 #include "plan/mtu.h"
 #include "plan/ruleset.h"
+#include "plan/veth.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -61,6 +62,15 @@ static const struct setting ipv4_link_settings[] = {
 	{"accept_source_route", "0"}, {"route_localnet", "0"},	 {"accept_local", "0"},
 };
 
+/* Of the link to the host besides: its own address is all that ARP tells of, and what
+ * comes has a source that is there (RFC 3704 section 2.2).
+ */
+static const struct setting veth_settings[] = {
+	{"arp_ignore", "1"},
+	{"arp_announce", "2"},
+	{"rp_filter", "1"},
+};
+
 static const struct setting ipv6_link_settings[] = {
 	{"disable_ipv6", "0"},	{"forwarding", "0"},	   {"accept_ra", "0"},
 	{"autoconf", "0"},	{"accept_redirects", "0"}, {"accept_source_route", "0"},
@@ -70,10 +80,12 @@ static const struct setting ipv6_link_settings[] = {
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
 
 enum {
-	N_SETTINGS = LEN(ipv4_settings) + LEN(ipv6_settings) + LEN(ipv4_link_settings) +
-		     LEN(ipv6_link_settings),
-	/* firewall, ping_group_range, lo, two unreachable routes, tunnel, tunnel up */
-	N_SINGLE_STEPS = 7,
+	N_SETTINGS = LEN(ipv4_settings) + LEN(ipv6_settings) + 2 * LEN(ipv4_link_settings) +
+		     2 * LEN(ipv6_link_settings) + LEN(veth_settings),
+	/* firewall, ping_group_range, lo, two unreachable routes, tunnel, tunnel up, and of
+	 * the link to the host: two addresses, up, two routes
+	 */
+	N_SINGLE_STEPS = 12,
 };
 
 /* What differs between the kinds of namespaces. */
@@ -86,6 +98,8 @@ struct build {
 	struct plan plan;
 	bool has_ipv4_address;
 	bool has_ipv6_address;
+	bool has_veth; /* a link to the host, which plan_host() makes */
+	struct veth veth;
 };
 
 static struct step *add(struct build *build, enum step_kind kind)
@@ -129,25 +143,39 @@ static void add_sysctls(struct build *build)
 	add_sysctl(build, "net/ipv4/ping_group_range", group_range);
 }
 
-static void add_link_settings(struct build *build, const char *family,
-			      const struct setting *settings, size_t n_settings)
+/* The settings of one family. */
+struct settings {
+	const char *family;
+	const struct setting *setting;
+	size_t n_settings;
+};
+
+static void add_link_settings(struct build *build, const char *link,
+			      const struct settings *settings)
 {
 	char path[STEP_SYSCTL_PATH_LEN];
 
-	for (size_t i = 0; i < n_settings; i++) {
-		(void)snprintf(path, sizeof(path), "net/%s/conf/%s/%s", family,
-			       build->profile->device, settings[i].path);
-		add_sysctl(build, path, settings[i].value);
+	for (size_t i = 0; i < settings->n_settings; i++) {
+		(void)snprintf(path, sizeof(path), "net/%s/conf/%s/%s", settings->family, link,
+			       settings->setting[i].path);
+		add_sysctl(build, path, settings->setting[i].value);
 	}
+}
+
+static void add_usual_settings(struct build *build, const char *link)
+{
+	static const struct settings ipv4 = {"ipv4", ipv4_link_settings, LEN(ipv4_link_settings)};
+	static const struct settings ipv6 = {"ipv6", ipv6_link_settings, LEN(ipv6_link_settings)};
+
+	add_link_settings(build, link, &ipv4);
+	if (build->environment->has_ipv6)
+		add_link_settings(build, link, &ipv6);
 }
 
 static void add_tunnel_settings(struct build *build)
 {
-	if (!build->is_lasting)
-		return;
-	add_link_settings(build, "ipv4", ipv4_link_settings, LEN(ipv4_link_settings));
-	if (build->environment->has_ipv6)
-		add_link_settings(build, "ipv6", ipv6_link_settings, LEN(ipv6_link_settings));
+	if (build->is_lasting)
+		add_usual_settings(build, build->profile->device);
 }
 
 static void add_link_up(struct build *build, const char *name)
@@ -247,6 +275,63 @@ static void add_peers_routes(struct build *build)
 		merge_routes(&build->plan, first);
 }
 
+/* ---- the link to the host ---- */
+
+static void add_veth_route(struct build *build, const struct prefix *to,
+			   const struct address *gateway)
+{
+	struct step_route *route = &add(build, STEP_ROUTE_ADD)->route;
+
+	route->way = WAY_LINK;
+	copy_name(route->link, VETH_INSIDE);
+	route->to = *to;
+	prefix_normalize(&route->to);
+	route->has_gateway = gateway != NULL;
+	if (gateway)
+		route->gateway = *gateway;
+}
+
+static void add_veth_address(struct build *build, const struct veth_ends *ends)
+{
+	struct step_address *address = &add(build, STEP_ADDRESS_ADD)->address;
+
+	copy_name(address->link, VETH_INSIDE);
+	address->address.address = ends->inside;
+	address->address.len = prefix_full_len(&ends->inside);
+}
+
+/* To the host's end, and by it to what Allow= names. */
+static void add_veth_routes(struct build *build, enum veth_family family)
+{
+	const struct veth *veth = &build->veth;
+	const struct address *host = &veth->ends[family].host;
+	struct prefix to = {.address = *host, .len = prefix_full_len(host)};
+	size_t first;
+
+	add_veth_route(build, &to, NULL);
+	first = build->plan.n_steps;
+	for (size_t i = 0; i < veth->n_allows; i++)
+		if (veth_family_of(&veth->allow[i].prefix.address) == family)
+			add_veth_route(build, &veth->allow[i].prefix, host);
+	if (build->plan.n_steps > first)
+		merge_routes(&build->plan, first);
+}
+
+static void add_veth(struct build *build)
+{
+	static const struct settings own = {"ipv4", veth_settings, LEN(veth_settings)};
+
+	add_usual_settings(build, VETH_INSIDE);
+	add_link_settings(build, VETH_INSIDE, &own);
+	for (unsigned int i = 0; i < VETH_FAMILIES; i++)
+		if (build->veth.ends[i].is_used)
+			add_veth_address(build, &build->veth.ends[i]);
+	add_link_up(build, VETH_INSIDE);
+	for (unsigned int i = 0; i < VETH_FAMILIES; i++)
+		if (build->veth.ends[i].is_used)
+			add_veth_routes(build, i);
+}
+
 static void add_seal(struct build *build)
 {
 	add_firewall(build);
@@ -267,6 +352,8 @@ static void add_steps(struct build *build)
 	add_addresses(build);
 	add_link_up(build, build->profile->device);
 	add_peers_routes(build);
+	if (build->has_veth)
+		add_veth(build);
 }
 
 /* What the steps at most can be; those left out are counted in. */
@@ -276,7 +363,7 @@ static size_t count_steps(const struct profile *profile)
 
 	if (!profile)
 		return n;
-	n += profile->n_addresses;
+	n += profile->n_addresses + profile->n_allows;
 	for (size_t i = 0; i < profile->n_peers; i++)
 		n += profile->peer[i].n_allowed_ips;
 	return n;
@@ -318,21 +405,24 @@ static int check(struct build *build, struct error *err)
 static int write_ruleset(struct build *build, struct error *err)
 {
 	struct ruleset ruleset = {.device = ""};
-	char text[RULESET_TEXT_LEN];
+	char *text = malloc(RULESET_TEXT_LEN);
 	int r;
 
+	if (!text)
+		return error_errno(err, ENOMEM, "cannot make a plan");
 	if (build->profile)
 		ruleset = (struct ruleset){
 			.device = build->profile->device,
 			.accept = build->profile->accept,
 			.n_accepts = build->profile->n_accepts,
+			.veth = build->has_veth ? &build->veth : NULL,
 		};
-	r = ruleset_print(&ruleset, text, sizeof(text), err);
+	r = ruleset_print(&ruleset, text, RULESET_TEXT_LEN, err);
 	if (r < 0)
-		return r;
-	build->plan.ruleset[SIDE_INSIDE] = strdup(text);
-	return build->plan.ruleset[SIDE_INSIDE] ? 0
-						: error_errno(err, ENOMEM, "cannot make a plan");
+		free(text);
+	else
+		build->plan.ruleset[SIDE_INSIDE] = text;
+	return r;
 }
 
 static int make(struct build *build, struct plan *ret, struct error *err)
@@ -383,6 +473,9 @@ int plan_named(const struct profile *profile, const struct plan_environment *env
 		.is_lasting = true,
 	};
 
+	build.has_veth = veth_is_wanted(profile);
+	if (build.has_veth)
+		veth_describe(profile, environment->has_ipv6, &build.veth);
 	if (backend == BACKEND_AUTO)
 		return error_set(err, EINVAL, "the tunnel's backend is not chosen yet");
 	return make(&build, ret, err);

@@ -10,6 +10,7 @@
 #define ADIT_PLAN_PLAN_H
 
 #include "config/profile.h"
+#include "plan/ruleset.h"
 #include "plan/step.h"
 
 #include <stdbool.h>
@@ -18,7 +19,31 @@
 
 struct error;
 
-enum { PLAN_STEPS_MAX = 65536 };
+enum {
+	PLAN_STEPS_MAX = 65536,
+	PLAN_SUBNETS_MAX = 64,
+	PLAN_RA_LINKS_MAX = 32,
+};
+
+/* An address of the host's, or a network that is reached straight by a link. */
+struct plan_subnet {
+	char link[IFNAMSIZ];
+	struct prefix prefix; /* host bits kept */
+	bool is_address;
+};
+
+/* What must be known of the host for LAN flows by a veth. */
+struct plan_host_environment {
+	char default_link[IFNAMSIZ]; /* of the default route; "": there is none */
+	struct plan_subnet subnet[PLAN_SUBNETS_MAX];
+	size_t n_subnets;
+	bool has_force_forwarding; /* net/ipv6/conf/LINK/force_forwarding, Linux 6.17 */
+	/* Who takes router advertisements as long as the host forwards no IPv6
+	 * (accept_ra is 1), "default" among them; looked at where that has to change.
+	 */
+	char ra_link[PLAN_RA_LINKS_MAX][IFNAMSIZ];
+	size_t n_ra_links;
+};
 
 /* What must be known of the machine. */
 struct plan_environment {
@@ -32,7 +57,8 @@ struct plan_environment {
 	 */
 	gid_t ping_gid;
 	gid_t ping_gid_last;
-	bool has_ipv6; /* the kernel speaks it */
+	bool has_ipv6;				  /* the kernel speaks it */
+	const struct plan_host_environment *host; /* borrowed; NULL: not looked at */
 };
 
 struct plan {
@@ -42,8 +68,14 @@ struct plan {
 	 * NULL: the plan loads none.
 	 */
 	char *ruleset[SIDES];
-	uint32_t mtu;  /* bytes of inner IP packet, as chosen; 0: no tunnel */
-	bool has_ipv6; /* as in plan_environment */
+	/* Where it is carried out: inside, where some steps may be about the other side,
+	 * or on the host alone.
+	 */
+	enum step_side side;
+	char host_table[RULESET_NAME_LEN]; /* the name of SIDE_HOST's table */
+	char host_link[IFNAMSIZ];	   /* of the host's end of the veth */
+	uint32_t mtu;			   /* bytes of inner IP packet, as chosen; 0: no tunnel */
+	bool has_ipv6;			   /* as in plan_environment */
 	/* AllowedIPs left out since the profile (or the kernel) has no address of
 	 * their family: worth a line of information.
 	 */
@@ -69,6 +101,19 @@ int plan_seal(const struct plan_environment *environment, struct plan *ret, stru
  */
 int plan_named(const struct profile *profile, const struct plan_environment *environment,
 	       enum profile_backend backend, struct plan *ret, struct error *err);
+
+/* The host's side of its LAN flows by a veth: to be carried out on the host, after the
+ * namespace was sealed and before plan_named() is.  Without such flows it has no
+ * steps, and is what a former one is taken away by.  -EINVAL, -ENOSPC, -ENOMEM.
+ */
+int plan_host(const struct profile *profile, const struct plan_environment *environment,
+	      struct plan *ret, struct error *err);
+
+/* The name of that side's table. */
+static inline const char *plan_table_name(const struct plan *plan, enum step_side side)
+{
+	return side == SIDE_HOST ? plan->host_table : RULESET_TABLE;
+}
 
 void plan_done(struct plan *plan); /* accepts a zeroed one; leaves it zeroed */
 

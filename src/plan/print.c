@@ -7,7 +7,9 @@
 
 static void print_firewall(const struct step *step, struct text *text)
 {
-	text_add(text, "table inet " RULESET_TABLE "%s",
+	text_add(text, "%s%s",
+		 step->side == SIDE_HOST ? "the namespace's table on the host"
+					 : "table inet " RULESET_TABLE,
 		 step->firewall.is_replaced ? ", in place of what there is" : "");
 }
 
@@ -48,6 +50,15 @@ static void print_create(const struct step *step, struct text *text)
 {
 	text_add(text, "%s type %s", step->create.name,
 		 step->create.kind[0] ? step->create.kind : "hardware");
+}
+
+static void print_veth(const struct step *step, struct text *text)
+{
+	text_add(text, "%s", step->veth.name);
+	if (step->veth.peer[0])
+		text_add(text, " peer %s inside", step->veth.peer);
+	if (step->veth.renamed[0])
+		text_add(text, ", now called %s", step->veth.renamed);
 }
 
 static void print_mtu(const struct step_tun *tun, struct text *text)
@@ -122,6 +133,7 @@ static const struct {
 	[STEP_RULE_ADD] = {"rule.add", "rule.delete", print_rule},
 	[STEP_LINK_UP] = {"link.up", "link.down", print_link},
 	[STEP_LINK_CREATE] = {"link.create", "link.delete", print_create},
+	[STEP_VETH_CREATE] = {"veth.create", "veth.delete", print_veth},
 	[STEP_TUN_CREATE] = {"tun.create", "tun.delete", print_tun},
 	[STEP_WIREGUARD_CREATE] = {"wireguard.create", "wireguard.delete", print_tun},
 	[STEP_LINK_ALTER] = {"link.alter", "link.alter.back", print_alter},

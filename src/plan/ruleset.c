@@ -17,8 +17,10 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "config/profile.h"
+#include "plan/veth.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 const struct ruleset_counter ruleset_counters[] = {
@@ -45,6 +47,8 @@ static void print_output(const struct ruleset *ruleset, struct text *text)
 	text_add(text, "\n\t# %s, in every family and protocol.\n\tchain output {\n",
 		 ruleset->device[0] ? "By the tunnel or not at all" : "Nothing but by lo");
 	text_add(text, "\t\ttype filter hook output priority 300; policy drop;\n");
+	if (ruleset->veth)
+		veth_print_output(ruleset->veth, ruleset->device, text);
 	if (ruleset->device[0])
 		text_add(text, "\t\toifname \"%s\" accept\n", ruleset->device);
 	text_add(text, "\t\toifname \"lo\" accept\n"
@@ -93,6 +97,8 @@ static void print_input(const struct ruleset *ruleset, struct text *text)
 	text_add(text, "\n\tchain input {\n"
 		       "\t\ttype filter hook input priority 300; policy drop;\n"
 		       "\t\tiifname \"lo\" accept\n");
+	if (ruleset->veth)
+		veth_print_input(ruleset->veth, text);
 	if (ruleset->device[0])
 		print_from_tunnel(ruleset, text);
 	else
@@ -108,7 +114,7 @@ static void print_forward(const struct ruleset *ruleset, struct text *text)
 		       "\t\tcounter name \"refused_forward\" drop\n\t}\n");
 }
 
-/* The table's parts in their order; a LAN link's rules would be one more. */
+/* The table's parts in their order. */
 static void (*const parts[])(const struct ruleset *ruleset, struct text *text) = {
 	print_counters, print_output, print_prerouting, print_input, print_forward,
 };
@@ -130,15 +136,20 @@ int ruleset_print(const struct ruleset *ruleset, char *ret, size_t size, struct 
 	return 0;
 }
 
-const char *ruleset_beginning(bool is_replaced)
+const char *ruleset_beginning(const char *table, bool is_replaced, char ret[RULESET_BEGINNING_LEN])
 {
 	/* Making it first lets the deletion succeed where there is none; `create`
 	 * is refused where `table` would add to what there is.
 	 */
-	return is_replaced ? ruleset_removal() : "create table inet " RULESET_TABLE "\n";
+	if (is_replaced)
+		return ruleset_removal(table, ret);
+	(void)snprintf(ret, RULESET_BEGINNING_LEN, "create table inet %s\n", table);
+	return ret;
 }
 
-const char *ruleset_removal(void)
+const char *ruleset_removal(const char *table, char ret[RULESET_BEGINNING_LEN])
 {
-	return "table inet " RULESET_TABLE "\ndelete table inet " RULESET_TABLE "\n";
+	(void)snprintf(ret, RULESET_BEGINNING_LEN, "table inet %s\ndelete table inet %s\n", table,
+		       table);
+	return ret;
 }

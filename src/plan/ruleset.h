@@ -14,18 +14,25 @@
 struct error;
 struct profile_accept;
 
-enum { RULESET_TEXT_LEN = 8192 }; /* final NUL included */
+enum {
+	RULESET_TEXT_LEN = 32768, /* final NUL included */
+	RULESET_NAME_LEN = 80,	  /* of a table, likewise */
+	RULESET_BEGINNING_LEN = 256,
+};
 
 #define RULESET_TABLE "adit" /* of family inet, inside */
+
+struct veth;
 
 struct ruleset {
 	const char *device; /* the tunnel, by name: it need not exist yet; "": only lo */
 	/* Ports at which new flows from the tunnel are let in; borrowed. */
 	const struct profile_accept *accept;
 	size_t n_accepts;
+	const struct veth *veth; /* borrowed; NULL: there is no link to the host */
 };
 
-/* Writes what the table says, for ruleset_load() to begin.  -EINVAL: the device's
+/* Writes what the table says, for ruleset_beginning() to begin.  -EINVAL: the device's
  * name is not one that may stand in the text; -ENOSPC: `size` is too small.
  */
 int ruleset_print(const struct ruleset *ruleset, char *ret, size_t size, struct error *err);
@@ -33,12 +40,12 @@ int ruleset_print(const struct ruleset *ruleset, char *ret, size_t size, struct 
 /* What stands before the table in the text that loads it.  Replaced, it never is
  * away, neither is it where there was none; not replaced, nft refuses it where there
  * is one already.  (Replacing costs 12 ms in the kernel, which a new namespace need
- * not wait for.)
+ * not wait for.)  Returns ret, as ruleset_removal() does.
  */
-const char *ruleset_beginning(bool is_replaced);
+const char *ruleset_beginning(const char *table, bool is_replaced, char ret[RULESET_BEGINNING_LEN]);
 
 /* The text that removes the table and succeeds also where there is none. */
-const char *ruleset_removal(void);
+const char *ruleset_removal(const char *table, char ret[RULESET_BEGINNING_LEN]);
 
 /* What the table's counters count, for status. */
 struct ruleset_counter {

@@ -95,6 +95,18 @@ static int rest_of_create(const struct step *a, const struct step *b)
 	return strncmp(a->create.kind, b->create.kind, sizeof(a->create.kind));
 }
 
+static int same_veth(const struct step *a, const struct step *b)
+{
+	return compare_names(a->veth.name, b->veth.name);
+}
+
+static int rest_of_veth(const struct step *a, const struct step *b)
+{
+	int r = compare_names(a->veth.peer, b->veth.peer);
+
+	return r != 0 ? r : compare_names(a->veth.renamed, b->veth.renamed);
+}
+
 static int same_tun(const struct step *a, const struct step *b)
 {
 	return compare_names(a->tun.name, b->tun.name);
@@ -177,6 +189,11 @@ static const char *link_of_create(const struct step *step)
 	return step->create.name;
 }
 
+static const char *link_of_veth(const struct step *step)
+{
+	return step->veth.name;
+}
+
 static const char *link_of_tun(const struct step *step)
 {
 	return step->tun.name;
@@ -207,6 +224,7 @@ static const struct {
 	[STEP_RULE_ADD] = {same_rule, no_rest, no_link},
 	[STEP_LINK_UP] = {same_link, no_rest, link_of_link},
 	[STEP_LINK_CREATE] = {same_create, rest_of_create, link_of_create},
+	[STEP_VETH_CREATE] = {same_veth, rest_of_veth, link_of_veth},
 	[STEP_TUN_CREATE] = {same_tun, rest_of_tun, link_of_tun},
 	[STEP_WIREGUARD_CREATE] = {same_tun, rest_of_tun, link_of_tun},
 	[STEP_LINK_ALTER] = {same_alter, rest_of_alter, link_of_alter},

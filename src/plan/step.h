@@ -32,6 +32,7 @@ enum step_kind {
 	STEP_RULE_ADD,
 	STEP_LINK_UP,
 	STEP_LINK_CREATE,
+	STEP_VETH_CREATE,
 	STEP_TUN_CREATE,
 	STEP_WIREGUARD_CREATE,
 	STEP_LINK_ALTER,
@@ -54,6 +55,10 @@ struct step_sysctl {
 	char value[STEP_SYSCTL_VALUE_LEN];
 	/* What undo writes; "": undo leaves the value, which goes with its namespace. */
 	char restore[STEP_SYSCTL_VALUE_LEN];
+	/* Not of a link or a namespace of adit's: it is given back when nobody needs it
+	 * any more, by whoever keeps the ledger of them.
+	 */
+	bool is_borrowed;
 };
 
 /* A policy routing rule: the kernel's own, or found. */
@@ -79,6 +84,14 @@ struct step_link {
 struct step_link_create {
 	char name[IFNAMSIZ];
 	char kind[STEP_LINK_KIND_LEN]; /* "dummy"; "": hardware, found only */
+};
+
+/* A veth, one end on the host and the other inside. */
+struct step_veth {
+	char name[IFNAMSIZ];	/* on the host */
+	char peer[IFNAMSIZ];	/* inside; found: "" when it is called otherwise */
+	char renamed[IFNAMSIZ]; /* found only: what somebody called the host's end; "": by its name
+				 */
 };
 
 /* The tunnel: of STEP_TUN_CREATE and STEP_WIREGUARD_CREATE.  The latter is asked
@@ -141,6 +154,7 @@ struct step {
 		struct step_rule rule;
 		struct step_link link;
 		struct step_link_create create;
+		struct step_veth veth;
 		struct step_tun tun;
 		struct step_alter alter;
 		struct step_address address;
@@ -149,8 +163,8 @@ struct step {
 };
 
 /* A total order of what steps make: side, kind, then what identifies it, then all
- * else that a plan and a finding must agree on.  sysctl.restore, is_removal and
- * firewall.is_replaced do not count.
+ * else that a plan and a finding must agree on.  sysctl.restore and is_borrowed,
+ * is_removal and firewall.is_replaced do not count.
  */
 int step_compare(const struct step *a, const struct step *b);
 

@@ -10,9 +10,11 @@
 enum { LINE_LEN = 512 };
 
 /* The whole text for nft(8): what stands before the table, and the table. */
-static const char *beginning(const struct step *step)
+static const char *beginning(const struct plan *plan, const struct step *step,
+			     char ret[RULESET_BEGINNING_LEN])
 {
-	return step->is_removal ? ruleset_removal() : ruleset_beginning(step->firewall.is_replaced);
+	return ruleset_beginning(plan_table_name(plan, step->side),
+				 step->is_removal || step->firewall.is_replaced, ret);
 }
 
 static const char *table(const struct plan *plan, const struct step *step)
@@ -26,6 +28,7 @@ void steps_print(const struct plan *plan, FILE *out)
 {
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		const struct step *step = &plan->step[i];
+		char before[RULESET_BEGINNING_LEN];
 		char line[LINE_LEN];
 		struct text text;
 
@@ -33,7 +36,8 @@ void steps_print(const struct plan *plan, FILE *out)
 		print_step(step, &text);
 		(void)fprintf(out, "%s\n", line);
 		if (step->kind == STEP_FIREWALL_LOAD)
-			(void)fprintf(out, "%s%s", beginning(step), table(plan, step));
+			(void)fprintf(out, "%s%s", beginning(plan, step, before),
+				      table(plan, step));
 	}
 }
 
@@ -58,8 +62,11 @@ static void set_prefix(json_t *object, const char *key, const struct prefix *pre
 
 static void fill_firewall(json_t *object, const struct plan *plan, const struct step *step)
 {
-	(void)json_object_set_new(object, "text",
-				  json_sprintf("%s%s", beginning(step), table(plan, step)));
+	char before[RULESET_BEGINNING_LEN];
+
+	(void)json_object_set_new(
+		object, "text",
+		json_sprintf("%s%s", beginning(plan, step, before), table(plan, step)));
 }
 
 static void fill_sysctl(json_t *object, const struct plan *plan, const struct step *step)
@@ -96,6 +103,12 @@ static void fill_create(json_t *object, const struct plan *plan, const struct st
 {
 	fill_link(object, plan, step);
 	set(object, "type", step->create.kind);
+}
+
+static void fill_veth(json_t *object, const struct plan *plan, const struct step *step)
+{
+	fill_link(object, plan, step);
+	set(object, "peer", step->veth.peer);
 }
 
 static void fill_tun(json_t *object, const struct plan *plan, const struct step *step)
@@ -150,8 +163,9 @@ static void (*const fillers[STEP_KINDS])(json_t *object, const struct plan *plan
 	[STEP_FIREWALL_LOAD] = fill_firewall, [STEP_SYSCTL_SET] = fill_sysctl,
 	[STEP_RULE_ADD] = fill_rule,	      [STEP_LINK_UP] = fill_link,
 	[STEP_LINK_CREATE] = fill_create,     [STEP_TUN_CREATE] = fill_tun,
-	[STEP_WIREGUARD_CREATE] = fill_tun,   [STEP_LINK_ALTER] = fill_alter,
-	[STEP_ADDRESS_ADD] = fill_address,    [STEP_ROUTE_ADD] = fill_route,
+	[STEP_VETH_CREATE] = fill_veth,	      [STEP_WIREGUARD_CREATE] = fill_tun,
+	[STEP_LINK_ALTER] = fill_alter,	      [STEP_ADDRESS_ADD] = fill_address,
+	[STEP_ROUTE_ADD] = fill_route,
 };
 
 static json_t *step_json(const struct plan *plan, const struct step *step)

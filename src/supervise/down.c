@@ -6,6 +6,7 @@
 #include "plan/plan.h"
 #include "supervise/control.h"
 #include "supervise/converge.h"
+#include "supervise/host_side.h"
 #include "supervise/place.h"
 
 #include <errno.h>
@@ -78,8 +79,14 @@ int down(const struct place *place, struct down_result *ret, struct error *err)
 	if (r == 0) {
 		result.was_there = true;
 		r = seal_again(place, &inside, err);
+		if (r >= 0)
+			r = host_side_remove(place, inside.netns, err);
 		result.n_guests = seal_guests(&inside, result.guest, DOWN_GUESTS_MAX);
 		seal_close(&inside);
+		if (r < 0)
+			return r;
+	} else {
+		r = host_side_remove(place, -1, err);
 		if (r < 0)
 			return r;
 	}

@@ -84,15 +84,10 @@ struct wanted {
 	size_t n_left_out;
 };
 
-/* Until there is a veth: wrong is worse than absent. */
-static int judge(const struct profile *profile, struct error *err)
+/* By a veth they need no process (host_side.h). */
+static bool is_by_relay(const struct profile *profile)
 {
-	if (profile->lan_path != LAN_PATH_VETH)
-		return 0;
-	(void)error_set(err, EOPNOTSUPP, "[Lan]: LAN flows by a veth are not available yet");
-	error_hint(err, "Forward= works by the relay: leave out Path, HostAddress, "
-			"NamespaceAddress and Allow");
-	return -EOPNOTSUPP;
+	return profile->lan_path == LAN_PATH_RELAY;
 }
 
 static void fill_wanted(const struct lan *lan, const struct profile *profile, const char *interface,
@@ -107,7 +102,7 @@ static void fill_wanted(const struct lan *lan, const struct profile *profile, co
 			   .has_proxy_protocol = profile->has_proxy_protocol},
 	};
 	ret->config.forward = ret->forward;
-	for (size_t i = 0; i < profile->n_forwards; i++) {
+	for (size_t i = 0; is_by_relay(profile) && i < profile->n_forwards; i++) {
 		if (translate(&profile->forward[i], interface,
 			      &ret->forward[ret->config.n_forwards]))
 			ret->config.n_forwards++;
@@ -184,9 +179,6 @@ int lan_configure(struct lan *lan, const struct profile *profile, struct error *
 	char interface[IFNAMSIZ];
 	int r;
 
-	r = judge(profile, err);
-	if (r < 0)
-		return r;
 	find_interface(profile, interface);
 	r = configure(lan, profile, interface, err);
 	if (r == 0)
@@ -200,7 +192,7 @@ void lan_follow(struct lan *lan, const struct profile *profile)
 	struct error err = {0};
 	int r = 0;
 
-	if (profile->n_forwards == 0)
+	if (profile->n_forwards == 0 || !is_by_relay(profile))
 		return;
 	find_interface(profile, interface);
 	if (strcmp(interface, lan->interface) != 0)

@@ -37,6 +37,7 @@ struct life {
 	struct notify notify;
 	int signals;	     /* signalfd */
 	int tun;	     /* -1: none */
+	struct instant follow; /* the host's network has changed, and its side is planned anew */
 	struct instant tick; /* systemd is told again, and its watchdog fed */
 	bool is_ended;
 	struct error *err;

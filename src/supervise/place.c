@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int open_root(char ret[FOLDER_PATH_LEN], struct error *err)
+int place_root(char ret[FOLDER_PATH_LEN], struct error *err)
 {
 	char folder[FOLDER_PATH_LEN];
 	int r = folder_find(folder, err);
@@ -35,6 +35,7 @@ int place_find(const char *name, struct place *ret, struct error *err)
 		{place.control, "/control", sizeof(place.control)},
 		{place.seal, "/seal", sizeof(place.seal)},
 		{place.record, "/record", sizeof(place.record)},
+		{place.ledger, "/ledger", sizeof(place.ledger)},
 		{place.resolv_conf, "/resolv.conf", sizeof(place.resolv_conf)},
 		{place.nsswitch, "/nsswitch.conf", sizeof(place.nsswitch)},
 		{place.hidden, "/hidden", sizeof(place.hidden)},
@@ -47,7 +48,7 @@ int place_find(const char *name, struct place *ret, struct error *err)
 				 "'%.100s' is no name: letters, digits, '_', '.' and '-', at most "
 				 "64, a letter or digit first",
 				 name);
-	r = open_root(root, err);
+	r = place_root(root, err);
 	if (r < 0)
 		return r;
 	(void)snprintf(place.name, sizeof(place.name), "%s", name);
@@ -72,7 +73,7 @@ int place_make(const struct place *place, struct error *err)
 	if (r == 0)
 		r = folder_make(path, err);
 	if (r == 0)
-		r = open_root(path, err);
+		r = place_root(path, err);
 	if (r == 0)
 		r = folder_make(path, err);
 	return r == 0 ? folder_make(place->folder, err) : r;
@@ -81,6 +82,7 @@ int place_make(const struct place *place, struct error *err)
 void place_remove(const struct place *place)
 {
 	(void)unlink(place->record);
+	(void)unlink(place->ledger);
 	(void)unlink(place->resolv_conf);
 	(void)unlink(place->nsswitch);
 	(void)unlink(place->hidden);
@@ -121,7 +123,7 @@ int place_names(char ***ret, struct error *err)
 	AUTO_FREE struct dirent **entry = NULL;
 	char root[FOLDER_PATH_LEN];
 	char **names;
-	int r = open_root(root, err);
+	int r = place_root(root, err);
 	int n;
 
 	if (r < 0)

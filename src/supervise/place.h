@@ -4,6 +4,7 @@
  *     DIR/netns/NAME/control      the supervisor's socket (control.h)
  *     DIR/netns/NAME/seal         which namespace is adit's, and held while it is made
  *     DIR/netns/NAME/record       what cannot be told by looking (apply/record.h)
+ *     DIR/netns/NAME/ledger       what of the host's is changed for it (ledger.h)
  *     DIR/netns/NAME/resolv.conf  for what runs inside, and nsswitch.conf
  *     DIR/netns/NAME/hidden       the files with keys (hidden.h)
  *     DIR/netns/NAME/log          of a supervisor in the background
@@ -28,6 +29,7 @@ struct place {
 	char control[FOLDER_PATH_LEN]; /* a socket's is shorter */
 	char seal[PLACE_PATH_LEN];
 	char record[PLACE_PATH_LEN];
+	char ledger[PLACE_PATH_LEN];
 	char resolv_conf[PLACE_PATH_LEN];
 	char nsswitch[PLACE_PATH_LEN];
 	char hidden[PLACE_PATH_LEN];
@@ -49,6 +51,8 @@ int place_lock(const struct place *place, pid_t *ret_holder, struct error *err);
 /* Who holds it now; 0: nobody. */
 pid_t place_holder(const struct place *place);
 
+/* The folder that all of them are in. */
+int place_root(char ret[FOLDER_PATH_LEN], struct error *err);
 /* The names of all places of this user's, in order.  Returns how many; *ret and
  * what it points to are the caller's: place_names_free().
  */

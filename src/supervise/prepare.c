@@ -1,12 +1,14 @@
 #include "supervise/prepare.h"
 
 #include "apply/observe.h"
+#include "apply/observe_host.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "net/nlsock.h"
 #include "net/route.h"
+#include "plan/veth.h"
 #include "supervise/public_key.h"
 #include "supervise/resolve.h"
 
@@ -119,16 +121,46 @@ int prepare_network(struct prepared *prepared, uint64_t timeout_ns, struct error
 	return plan_run(prepared->profile, &environment, &prepared->plan, err);
 }
 
+static int plan_both(const struct prepared *prepared, enum profile_backend backend,
+		     const struct plan_environment *environment, struct prepared *ret,
+		     struct error *err)
+{
+	int r = plan_host(prepared->profile, environment, &ret->host, err);
+
+	if (r == 0)
+		r = plan_named(prepared->profile, environment, backend, &ret->plan, err);
+	if (r < 0)
+		plan_done(&ret->host);
+	return r;
+}
+
+/* What LAN flows by a veth need besides. */
+static int look_at_host(struct plan_host_environment *ret, struct error *err)
+{
+	AUTO(nlsock) struct nlsock *nl = NULL;
+	int r = nlsock_open(&nl, err);
+
+	return r < 0 ? r : observe_host(nl, ret, err);
+}
+
 int prepare_plan(struct prepared *prepared, enum profile_backend backend, struct error *err)
 {
 	struct plan_environment environment = observe(prepared->profile);
-	struct plan plan;
-	int r = plan_named(prepared->profile, &environment, backend, &plan, err);
+	struct prepared fresh = {.profile = prepared->profile};
+	struct plan_host_environment host;
+	int r = 0;
 
+	if (veth_is_wanted(prepared->profile)) {
+		r = look_at_host(&host, err);
+		environment.host = &host;
+	}
+	if (r == 0)
+		r = plan_both(prepared, backend, &environment, &fresh, err);
 	if (r < 0)
 		return r;
 	plan_done(&prepared->plan);
-	prepared->plan = plan;
+	plan_done(&prepared->host);
+	*prepared = fresh;
 	return 0;
 }
 
@@ -136,5 +168,6 @@ void prepare_done(struct prepared *prepared)
 {
 	profile_free(prepared->profile);
 	plan_done(&prepared->plan);
+	plan_done(&prepared->host);
 	prepared->profile = NULL;
 }

@@ -16,6 +16,7 @@ struct error;
 struct prepared {
 	struct profile *profile; /* owned; its public_key is derived, its endpoints are resolved */
 	struct plan plan;	 /* owned; holds no secrets */
+	struct plan host;	 /* likewise: the host's side, without steps where there is none */
 };
 
 /* Reads and checks the file, printing what there is to say about it on stderr.

@@ -7,6 +7,7 @@
 #include "base/nobody.h"
 #include "supervise/converge.h"
 #include "supervise/counters.h"
+#include "supervise/host_side.h"
 #include "supervise/life.h"
 #include "supervise/names.h"
 #include "supervise/seal.h"
@@ -21,6 +22,7 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
+#define FOLLOW_NS (100 * NS_PER_MS) /* changes come in groups */
 #define STATUS_NS (15 * NS_PER_S) /* "handshake 12 s ago" grows old */
 
 static const char store_tun[] = "tun";
@@ -97,6 +99,21 @@ static void on_network(void *context)
 	struct life *life = context;
 
 	lan_follow(&life->lan, life->prepared.profile);
+	if (life->prepared.host.n_steps > 0)
+		life->follow = instant_first(life->follow, instant_add(clock_now(), FOLLOW_NS));
+}
+
+/* Who is in the LAN, by which link, and whether the host is a router for others. */
+static void follow_network(struct life *life)
+{
+	struct error err = {0};
+	int r = prepare_plan(&life->prepared, life_backend(life->backend), &err);
+
+	life->follow = (struct instant){0};
+	if (r == 0)
+		r = life_converge(life, &err);
+	if (r < 0)
+		log_error(&err);
 }
 
 /* ---- requests ---- */
@@ -242,13 +259,20 @@ static int make_true(struct life *life, bool says_changes, struct error *err)
 		.plan = &life->prepared.plan,
 		.tun = life->tun,
 	};
+	const struct host_side host = {
+		.place = &life->place,
+		.netns = life->inside.netns,
+		.plan = &life->prepared.host,
+		.says_changes = says_changes,
+	};
 	int tun;
-	int r = converge(&wanted, &tun, err);
+	int n = host_side_converge(&host, err);
+	int r = n < 0 ? n : converge(&wanted, &tun, err);
 
-	if (r > 0)
-		repair_note_own(&life->repair, clock_now());
 	if (r < 0)
 		return r;
+	if (r > 0 || n > 0)
+		repair_note_own(&life->repair, clock_now());
 	if (tun < 0)
 		return 0;
 	if (life->tun >= 0)
@@ -415,7 +439,9 @@ static void repair(struct life *life, struct instant now)
 
 static struct instant next_deadline(const struct life *life)
 {
-	return instant_first(instant_first(life->tick, life->repair.due),
+	struct instant own = instant_first(life->tick, life->repair.due);
+
+	return instant_first(instant_first(own, life->follow),
 			     keeper_next_deadline(&life->keeper));
 }
 
@@ -430,6 +456,8 @@ static int turn_until_ended(struct life *life)
 		if (instant_is_due(life->repair.due, now))
 			repair(life, now);
 		keeper_handle_deadlines(&life->keeper, now);
+		if (instant_is_due(life->follow, now))
+			follow_network(life);
 		if (instant_is_due(life->tick, now))
 			tick(life, now);
 	}
@@ -516,6 +544,8 @@ int supervisor_run(const struct supervisor_options *options, struct error *err)
 	life.clients.context = &life;
 	notify_open(&life.notify);
 	r = live(&life, options);
+	if (r < 0 && life.has_made_seal)
+		(void)host_side_remove(&life.place, life.inside.netns, NULL);
 	life_done(&life);
 	if (r < 0 && life.has_made_seal)
 		(void)seal_remove(&life.place, NULL);

@@ -455,6 +455,7 @@ static void inject_advertisement(void)
 
 static void test_a_router_advertisement_changes_nothing_with_and_without_rules(void **state)
 {
+	char removal[RULESET_BEGINNING_LEN];
 	struct snapshot before;
 
 	(void)state;
@@ -463,7 +464,7 @@ static void test_a_router_advertisement_changes_nothing_with_and_without_rules(v
 	inject_advertisement();
 	expect_routes(&before);
 	/* the settings alone */
-	assert_int_equal(nft_apply(ruleset_removal(), NULL), 0);
+	assert_int_equal(nft_apply(ruleset_removal(RULESET_TABLE, removal), NULL), 0);
 	snapshot_take(host.route, &before);
 	inject_advertisement();
 	expect_routes(&before);

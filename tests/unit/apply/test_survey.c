@@ -297,10 +297,11 @@ static void let_the_table_sleep(void)
 
 static void make_the_table_anew(void)
 {
+	char beginning[RULESET_BEGINNING_LEN];
 	AUTO_FREE char *text = NULL;
 
-	assert_true(asprintf(&text, "%s%s", ruleset_beginning(true), named.ruleset[SIDE_INSIDE]) >
-		    0);
+	assert_true(asprintf(&text, "%s%s", ruleset_beginning(RULESET_TABLE, true, beginning),
+			     named.ruleset[SIDE_INSIDE]) > 0);
 	load(text);
 }
 

@@ -118,9 +118,9 @@ static void test_own_sections_fill_the_profile(void **state)
 			  "[Namespace]\nDNS = 9.9.9.9 corp.example\nBackend = KERNEL\n"
 			  "Device = wg9\nUnderlay = other\nPath = netns/x\n"
 			  "Users = alice, bob carol\nGroups = wheel\n"
-			  "[Lan]\nInterface = enp3s0\nForward = tcp:2222->22, lo/udp:53\n"
+			  "[Lan]\nInterface = enp3s0\nForward = tcp:2222->22, br/udp:53\n"
 			  "Path = veth\nHostAddress = 192.168.10.10\n"
-			  "NamespaceAddress = 192.168.10.11\nAllow = 10.0.0.0/8 tcp:1, fd00::/8\n"
+			  "NamespaceAddress = 192.168.10.11\nAllow = 10.9.0.0/16 tcp:1, fd00::/16\n"
 			  "ProxyProtocol = no\n[Tunnel]\nAccept = tcp:1, udp:2-3\n");
 	const struct profile *profile = made_up.profile;
 

@@ -23,9 +23,10 @@ struct model {
 static inline int model_rank(const struct step *step)
 {
 	static const int ranks[STEP_KINDS] = {
-		[STEP_FIREWALL_LOAD] = 0, [STEP_SYSCTL_SET] = 1, [STEP_RULE_ADD] = 2,
-		[STEP_LINK_CREATE] = 3,	  [STEP_TUN_CREATE] = 3, [STEP_WIREGUARD_CREATE] = 3,
-		[STEP_ADDRESS_ADD] = 4,	  [STEP_LINK_UP] = 5,	 [STEP_ROUTE_ADD] = 6,
+		[STEP_FIREWALL_LOAD] = 0,    [STEP_SYSCTL_SET] = 1,  [STEP_RULE_ADD] = 2,
+		[STEP_LINK_CREATE] = 3,	     [STEP_VETH_CREATE] = 3, [STEP_TUN_CREATE] = 3,
+		[STEP_WIREGUARD_CREATE] = 3, [STEP_ADDRESS_ADD] = 4, [STEP_LINK_UP] = 5,
+		[STEP_ROUTE_ADD] = 6,
 	};
 
 	return ranks[step->kind];

@@ -32,6 +32,14 @@ static void test_every_kind_is_one_line(void **state)
 			      .sysctl = {.path = "net/ipv4/ip_forward", .value = "0"}},
 	       "sysctl.set net/ipv4/ip_forward = 0");
 	expect(&(struct step){.kind = STEP_LINK_UP, .link = {"lo"}}, "link.up lo");
+	expect(&(struct step){.kind = STEP_FIREWALL_LOAD, .side = SIDE_HOST},
+	       "firewall.load the namespace's table on the host");
+	expect(&(struct step){.kind = STEP_VETH_CREATE, .veth = {"ve-a", "eth-lan", ""}},
+	       "veth.create ve-a peer eth-lan inside");
+	expect(&(struct step){.kind = STEP_VETH_CREATE,
+			      .is_removal = true,
+			      .veth = {"ve-a", "", "other"}},
+	       "veth.delete ve-a, now called other");
 	expect(&(struct step){.kind = STEP_TUN_CREATE, .tun = {.name = "wg0", .mtu = 1420}},
 	       "tun.create wg0 mtu 1420");
 	expect(&(struct step){.kind = STEP_TUN_CREATE,

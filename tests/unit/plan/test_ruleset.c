@@ -185,9 +185,14 @@ static void test_a_text_that_does_not_fit_is_an_error_and_never_half_the_rules(v
 
 static void test_a_table_is_made_or_replaced_in_the_same_transaction(void **state)
 {
+	char beginning[RULESET_BEGINNING_LEN];
+	char removal[RULESET_BEGINNING_LEN];
+
 	(void)state;
-	assert_string_equal(ruleset_beginning(false), "create table inet adit\n");
-	assert_string_equal(ruleset_beginning(true), ruleset_removal());
+	assert_string_equal(ruleset_beginning("adit", false, beginning),
+			    "create table inet adit\n");
+	assert_string_equal(ruleset_beginning("adit-x", true, beginning),
+			    ruleset_removal("adit-x", removal));
 }
 
 static void test_every_counter_of_the_table_has_a_meaning_and_is_used(void **state)
@@ -208,8 +213,11 @@ static void test_every_counter_of_the_table_has_a_meaning_and_is_used(void **sta
 
 static void test_the_removal_succeeds_without_a_table(void **state)
 {
+	char removal[RULESET_BEGINNING_LEN];
+
 	(void)state;
-	assert_string_equal(ruleset_removal(), "table inet adit\ndelete table inet adit\n");
+	assert_string_equal(ruleset_removal("adit", removal),
+			    "table inet adit\ndelete table inet adit\n");
 }
 
 int main(void)

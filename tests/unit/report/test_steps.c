@@ -116,6 +116,11 @@ static void test_every_kind_says_in_json_what_it_is_about(void **state)
 	expect_json((struct step){.kind = STEP_LINK_CREATE, .create = {"a", "bridge"}},
 		    "{\"operation\": \"link.create\", \"side\": \"inside\", \"device\": \"a\", "
 		    "\"type\": \"bridge\"}");
+	expect_json((struct step){.kind = STEP_VETH_CREATE,
+				  .side = SIDE_HOST,
+				  .veth = {"ve-a", "eth-lan", ""}},
+		    "{\"operation\": \"veth.create\", \"side\": \"host\", \"device\": \"ve-a\", "
+		    "\"peer\": \"eth-lan\"}");
 	expect_json((struct step){.kind = STEP_TUN_CREATE, .tun = {"wg0", 1420, 45, ""}},
 		    "{\"operation\": \"tun.create\", \"side\": \"inside\", \"device\": \"wg0\", "
 		    "\"mtu\": 1420, \"gso_max_segs\": 45}");
