@@ -7,7 +7,9 @@ import pytest
 
 from lab import USER, UID, internet, machine, named, provider
 from lab.flow import Flow
+from lab.oracle import Oracle
 from lab.sandbox import REPO
+from lab.traffic import ORDINARY, PRIVILEGED, Traffic
 
 pytestmark = pytest.mark.skipif(not machine.NSPAWN, reason="systemd-nspawn is not installed")
 
@@ -126,6 +128,24 @@ def test_what_runs_inside_keeps_its_process_its_link_and_its_connection(media, e
     assert media.main_pid("inside.service") == pid
     flow.stop()
     assert flow.is_unharmed()
+
+
+def test_nothing_leaks_while_the_supervisor_comes_and_goes(media, shared_net):
+    oracle = Oracle(shared_net)
+    traffic = Traffic()
+    started = time.monotonic()
+    media.systemctl("start", "adit@media")
+    media.run("adit", "wait", "--timeout", "10", "media")
+    media.start("guest", *traffic.command, namespace="media")
+    traffic.wait_for()
+    for event in (killed, restarted):
+        supervisor_changes(media, lambda event=event: event(media))
+        traffic.wait_for()
+    media.run("adit", "down", "media")
+    time.sleep(1)
+    media.systemctl("stop", "guest")
+    oracle.finish(started=started, offered=traffic.counts()["attempts"],
+                  least={kind: 4 for kind in ORDINARY + PRIVILEGED}, wireguard=30)
 
 
 def test_systemd_itself_is_replaced_under_it(media):

@@ -206,8 +206,12 @@ class Machine:
 
     def start(self, unit, *words, namespace=None):
         """Begins a service of that name; what it says is in its journal."""
-        where = ["--property", f"NetworkNamespacePath=/run/netns/{namespace}"] if namespace else []
-        self.run("systemd-run", "--quiet", f"--unit={unit}", *where, "--", *words)
+        settings = []
+        if namespace:
+            names = f"/run/adit/netns/{namespace}/resolv.conf:/etc/resolv.conf"
+            settings = [f"--property=NetworkNamespacePath=/run/netns/{namespace}",
+                        f"--property=BindReadOnlyPaths={names}"]
+        self.run("systemd-run", "--quiet", f"--unit={unit}", *settings, "--", *words)
 
     def systemctl(self, *words, **options):
         return self.run("systemctl", *words, **options).stdout.strip()
