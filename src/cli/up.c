@@ -52,6 +52,8 @@ static int up(void *context, const struct place *place, struct error *err)
 		log_info("'%s' is up already (process %d)", place->name, holder);
 		return 0;
 	}
+	if (holder < 0)
+		return error_errno(err, -holder, "cannot tell whether '%s' is up", place->name);
 	if (service_is_installed(place))
 		return service_start(place, err);
 	return start_supervisor(place, err);

@@ -1,19 +1,24 @@
 #include "supervise/down.h"
 
 #include "apply/observe.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "plan/plan.h"
 #include "supervise/control.h"
 #include "supervise/converge.h"
 #include "supervise/host_side.h"
 #include "supervise/place.h"
+#include "supervise/registry.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#define STOP_NS	 (10 * NS_PER_S)
+#define STOP_NS	 (5 * NS_PER_S)
 #define PAUSE_NS (5 * NS_PER_MS)
 
 static void pause_briefly(void)
@@ -26,29 +31,48 @@ static int await_end(const struct place *place, struct error *err)
 	struct instant deadline = instant_add(clock_now(), STOP_NS);
 	pid_t holder;
 
-	while ((holder = place_holder(place)) > 0) {
+	while ((holder = place_holder(place)) != 0) {
 		if (instant_is_due(deadline, clock_now()))
-			return error_set(err, ETIMEDOUT,
-					 "the supervisor of '%s' (process %d) does not end",
-					 place->name, holder);
+			return error_set(err, ETIMEDOUT, "the supervisor of '%s' does not end",
+					 place->name);
 		pause_briefly();
 	}
 	return 0;
 }
 
+/* It hangs, or is stopped.  What it held drops packets without it. */
+static int kill_supervisor(const struct place *place, struct error *err)
+{
+	pid_t holder = place_holder(place);
+	AUTO_FD int process = holder > 0 ? (int)syscall(SYS_pidfd_open, holder, 0) : -1;
+
+	/* the number is still its own when it holds the lock still */
+	if (process >= 0 && place_holder(place) == holder) {
+		log_warn("the supervisor of '%s' (process %d) does not answer and is killed",
+			 place->name, holder);
+		if (syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0) < 0)
+			return error_errno(err, errno, "cannot end the supervisor of '%s'",
+					   place->name);
+	}
+	return await_end(place, err);
+}
+
 int down_supervisor(const struct place *place, struct error *err)
 {
 	json_t *answer = NULL;
+	pid_t holder = place_holder(place);
 	int r;
 
-	if (place_holder(place) == 0)
+	if (holder == 0)
 		return 0;
+	if (holder < 0 && holder != -EBUSY)
+		return error_errno(err, -holder, "cannot tell whether '%s' is up", place->name);
 	r = control_ask(place, CONTROL_STOP, STOP_NS, &answer, err);
 	json_decref(answer);
 	/* it may have ended before it answered */
-	if (r < 0 && r != -ECONNRESET && r != -ENOENT)
-		return r;
-	return await_end(place, err);
+	if (r == 0 || r == -ECONNRESET || r == -ENOENT)
+		r = await_end(place, err);
+	return r == -ETIMEDOUT ? kill_supervisor(place, err) : r;
 }
 
 /* Everything that is not the seal's goes. */
@@ -75,7 +99,9 @@ int down(const struct place *place, struct down_result *ret, struct error *err)
 
 	if (r < 0)
 		return r;
-	r = seal_open(place, &inside, NULL);
+	r = seal_open(place, &inside, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
 	if (r == 0) {
 		result.was_there = true;
 		r = seal_again(place, &inside, err);
@@ -91,6 +117,7 @@ int down(const struct place *place, struct down_result *ret, struct error *err)
 			return r;
 	}
 	r = seal_remove(place, err);
+	registry_sweep();
 	if (r == 0)
 		*ret = result;
 	return r;

@@ -119,9 +119,16 @@ pid_t folder_lock_holder(const char *path)
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	AUTO_FD int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 
-	if (fd < 0 || fcntl(fd, F_OFD_GETLK, &whole) < 0 || whole.l_type == F_UNLCK)
+	pid_t holder;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fcntl(fd, F_OFD_GETLK, &whole) < 0)
+		return -errno;
+	if (whole.l_type == F_UNLCK)
 		return 0;
-	return read_holder(path);
+	holder = read_holder(path);
+	return holder > 0 ? holder : -EBUSY;
 }
 
 /* ---- sockets ---- */

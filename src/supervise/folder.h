@@ -23,7 +23,7 @@ int folder_make(const char *path, struct error *err);
  * The holder unlinks the file before it closes the descriptor.
  */
 int folder_lock(const char *path, pid_t *ret_holder, struct error *err);
-/* Who has it now; 0: nobody. */
+/* Who has it now; 0: nobody; -EBUSY: unknown who; another negative errno: cannot tell. */
 pid_t folder_lock_holder(const char *path);
 
 /* A listening SOCK_SEQPACKET socket, the user's alone.  The caller holds a lock,

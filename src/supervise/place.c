@@ -79,16 +79,19 @@ int place_make(const struct place *place, struct error *err)
 	return r == 0 ? folder_make(place->folder, err) : r;
 }
 
+/* Also what was half written when somebody was killed.  The seal's record goes last:
+ * until then the next one finds what is left to do.
+ */
 void place_remove(const struct place *place)
 {
-	(void)unlink(place->record);
-	(void)unlink(place->ledger);
-	(void)unlink(place->resolv_conf);
-	(void)unlink(place->nsswitch);
-	(void)unlink(place->hidden);
-	(void)unlink(place->log);
-	(void)unlink(place->control);
-	(void)unlink(place->lock);
+	DIR *folder = opendir(place->folder);
+	struct dirent *entry;
+
+	while (folder && (entry = readdir(folder)))
+		if (strcmp(entry->d_name, strrchr(place->seal, '/') + 1) != 0)
+			(void)unlinkat(dirfd(folder), entry->d_name, 0);
+	if (folder)
+		(void)closedir(folder);
 	(void)unlink(place->seal);
 	(void)rmdir(place->folder);
 }

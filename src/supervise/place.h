@@ -43,12 +43,12 @@ struct place {
 int place_find(const char *name, struct place *ret, struct error *err);
 /* Makes the folder. */
 int place_make(const struct place *place, struct error *err);
-/* Removes the folder and what adit has put there. */
+/* Removes the folder and all that is in it. */
 void place_remove(const struct place *place);
 
 /* The supervisor's lock, as folder_lock(). */
 int place_lock(const struct place *place, pid_t *ret_holder, struct error *err);
-/* Who holds it now; 0: nobody. */
+/* Who holds it now, as folder_lock_holder(). */
 pid_t place_holder(const struct place *place);
 
 /* The folder that all of them are in. */

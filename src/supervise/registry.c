@@ -5,7 +5,13 @@
 #include "base/error.h"
 #include "base/text.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+static const char lock_end[] = ".lock";
+static const char socket_end[] = ".sock";
 
 static int make_paths(const uint8_t public_key[32], struct registry *registry, struct error *err)
 {
@@ -45,8 +51,10 @@ int registry_claim(const uint8_t public_key[32], struct registry *ret, pid_t *re
 	if (lock < 0)
 		return lock;
 	registry.listen = folder_listen(registry.socket_path, err);
-	if (registry.listen < 0)
+	if (registry.listen < 0) {
+		(void)unlink(registry.lock_path);
 		return registry.listen;
+	}
 	registry.lock = take_fd(&lock);
 	*ret = registry;
 	return 0;
@@ -61,6 +69,48 @@ void registry_release(struct registry *registry)
 	(void)close(registry->listen);
 	(void)close(registry->lock);
 	*registry = (struct registry){.lock = -1, .listen = -1};
+}
+
+/* Takes the lock for a moment, so that nobody else has the names that go. */
+static void sweep(const char *folder, const char *lock_name)
+{
+	char path[FOLDER_PATH_LEN];
+	AUTO_FD int lock = -1;
+	struct text text;
+	pid_t holder;
+
+	text_init(&text, path, sizeof(path));
+	text_add(&text, "%s/%s", folder, lock_name);
+	if (text.is_truncated)
+		return;
+	lock = folder_lock(path, &holder, NULL);
+	if (lock < 0)
+		return;
+	memcpy(path + strlen(path) - strlen(lock_end), socket_end, sizeof(socket_end));
+	(void)unlink(path);
+	memcpy(path + strlen(path) - strlen(socket_end), lock_end, sizeof(lock_end));
+	(void)unlink(path);
+}
+
+static bool is_lock(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > strlen(lock_end) && strcmp(name + len - strlen(lock_end), lock_end) == 0;
+}
+
+void registry_sweep(void)
+{
+	char folder[FOLDER_PATH_LEN];
+	struct dirent *entry;
+	DIR *all;
+
+	if (folder_find(folder, NULL) < 0 || !(all = opendir(folder)))
+		return;
+	while ((entry = readdir(all)))
+		if (is_lock(entry->d_name))
+			sweep(folder, entry->d_name);
+	(void)closedir(all);
 }
 
 int registry_accept(const struct registry *registry)

@@ -31,6 +31,9 @@ int registry_claim(const uint8_t public_key[32], struct registry *ret, pid_t *re
 /* Gives the key back; accepts one that was never claimed. */
 void registry_release(struct registry *registry);
 
+/* Removes what adits have left that were killed; those that live are not touched. */
+void registry_sweep(void);
+
 /* As folder_accept(). */
 int registry_accept(const struct registry *registry);
 

@@ -64,19 +64,21 @@ static int open_record(const struct place *place, struct error *err)
 	}
 }
 
-/* False: it is empty, or no record. */
-static bool read_pinned(const char *path, struct pinned *ret)
+/* 1, or 0: there is none, or it is empty. */
+static int read_pinned(const char *path, struct pinned *ret, struct error *err)
 {
 	unsigned long long device;
 	unsigned long long inode;
 	char text[96];
 	int holder;
+	int r = fd_read_file(path, text, sizeof(text));
 
-	if (fd_read_file(path, text, sizeof(text)) < 0 ||
-	    sscanf(text, "%llu %llu %d", &device, &inode, &holder) != 3)
-		return false;
+	if (r < 0 && r != -ENOENT)
+		return error_errno(err, -r, "cannot read '%s'", path);
+	if (r < 0 || sscanf(text, "%llu %llu %d", &device, &inode, &holder) != 3)
+		return 0;
 	*ret = (struct pinned){(dev_t)device, (ino_t)inode, holder};
-	return true;
+	return 1;
 }
 
 static int write_pinned(int fd, const struct pinned *record, struct error *err)
@@ -106,19 +108,33 @@ static void path_of(const struct place *place, const struct pinned *record, char
 	*ret_path = record->holder > 0 ? ret : place->netns;
 }
 
-static enum found look(const struct place *place, struct pinned *ret)
+/* A holder that has ended, and whose number is another user's process by now. */
+static bool is_absent(const struct pinned *record, int code)
+{
+	return code == ENOENT || (record->holder > 0 && (code == ESRCH || code == EACCES));
+}
+
+/* An enum found.  What cannot be read is never taken for absent: `down` would leave
+ * a namespace behind that nobody knows to be adit's.
+ */
+static int look(const struct place *place, struct pinned *ret, struct error *err)
 {
 	struct pinned record = {0};
-	bool has_record = read_pinned(place->seal, &record);
+	int has_record = read_pinned(place->seal, &record, err);
 	char holder[PATH_LEN];
 	const char *path;
 	struct statfs system;
 	struct stat info;
 
+	if (has_record < 0)
+		return has_record;
 	path_of(place, &record, holder, &path);
-	if (stat(path, &info) < 0)
+	if (stat(path, &info) < 0 || statfs(path, &system) < 0) {
+		if (!is_absent(&record, errno))
+			return error_errno(err, errno, "cannot look at '%s'", path);
 		return has_record ? FOUND_REMAINS : FOUND_NOTHING;
-	if (statfs(path, &system) < 0 || system.f_type != NSFS_MAGIC)
+	}
+	if (system.f_type != NSFS_MAGIC)
 		return has_record ? FOUND_REMAINS : FOUND_OTHERS;
 	if (!has_record || info.st_dev != record.device || info.st_ino != record.inode)
 		return record.holder > 0 ? FOUND_REMAINS : FOUND_OTHERS;
@@ -331,11 +347,13 @@ int seal_make(const struct place *place, bool *ret_was_there, struct error *err)
 	struct pinned record;
 	int r = place_make(place, err);
 	AUTO_FD int fd = r == 0 ? open_record(place, err) : r;
-	enum found found;
+	int found;
 
 	if (fd < 0)
 		return fd;
-	found = look(place, &record);
+	found = look(place, &record, err);
+	if (found < 0)
+		return found;
 	if (found == FOUND_OTHERS)
 		return refuse_others(place, err);
 	if (ret_was_there)
@@ -396,16 +414,20 @@ int seal_hold(const struct place *place, const struct inside *inside, struct err
 	struct pinned record;
 	struct pinned found;
 	struct stat info;
-	int r = 0;
+	int r;
 
 	if (fd < 0)
 		return fd;
-	if (!read_pinned(place->seal, &record) || record.holder == 0)
+	r = read_pinned(place->seal, &record, err);
+	if (r < 0)
+		return r;
+	if (r == 0 || record.holder == 0)
 		return -ENOENT;
 	if (fstat(inside->netns, &info) < 0 || info.st_dev != record.device ||
 	    info.st_ino != record.inode)
 		return error_set(err, ESTALE, "another namespace is called '%s' now", place->name);
-	if (look(place, &found) != FOUND_OURS)
+	r = look(place, &found, err);
+	if (r >= 0 && r != FOUND_OURS)
 		r = hold_again(inside, &record, fd, err);
 	return r < 0 ? r : open_holder(record.holder, err);
 }
@@ -419,8 +441,11 @@ int seal_open(const struct place *place, struct inside *ret, struct error *err)
 	const char *path;
 	AUTO_FD int netns = -1;
 	int userns;
+	int found = look(place, &record, err);
 
-	if (look(place, &record) != FOUND_OURS)
+	if (found < 0)
+		return found;
+	if (found != FOUND_OURS)
 		return error_set(err, ENOENT, "there is no namespace '%s'", place->name);
 	path_of(place, &record, holder, &path);
 	netns = open(path, O_RDONLY | O_CLOEXEC);
@@ -499,16 +524,20 @@ static int unpin(const struct place *place, struct error *err)
 int seal_remove(const struct place *place, struct error *err)
 {
 	struct pinned record = {0};
-	enum found found;
 	AUTO_FD int fd = -1;
+	int found;
 	int r = 0;
 
 	if (access(place->folder, F_OK) < 0)
-		return 0;
+		return errno == ENOENT
+			       ? 0
+			       : error_errno(err, errno, "cannot look at '%s'", place->folder);
 	fd = open_record(place, err);
 	if (fd < 0)
 		return fd;
-	found = look(place, &record);
+	found = look(place, &record, err);
+	if (found < 0)
+		return found;
 	if (found == FOUND_OURS && record.holder > 0)
 		(void)kill(record.holder, SIGKILL);
 	else if (found == FOUND_OURS || (found == FOUND_REMAINS && geteuid() == 0))

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,6 +61,10 @@ int start_supervisor(const struct place *place, struct error *err)
 	(void)close(ends[0]);
 	if (pid < 0 || r == 0)
 		return r;
+	if (r != -ECONNRESET) { /* it may well live, and nobody knows whether it is ready */
+		(void)kill(pid, SIGTERM);
+		(void)error_errno(err, -r, "cannot wait for the supervisor");
+	}
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	return -ECHILD;

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -96,6 +97,27 @@ static void test_a_lock_is_had_once_and_names_its_holder(void **state)
 	assert_int_equal(folder_lock_holder(path("lock")), 0);
 }
 
+static void test_who_holds_a_lock_is_not_nobody_when_it_cannot_be_told(void **state)
+{
+	pid_t holder = 0;
+	int held = lock("lock", &holder);
+	struct rlimit limit;
+	struct rlimit none;
+
+	(void)state;
+	assert_true(held >= 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	holder = folder_lock_holder(path("lock"));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(holder, -EMFILE);
+	assert_int_equal(ftruncate(held, 0), 0);
+	assert_int_equal(folder_lock_holder(path("lock")), -EBUSY);
+	(void)close(held);
+	assert_int_equal(unlink(path("lock")), 0);
+}
+
 static void test_asking_who_holds_a_lock_takes_none(void **state)
 {
 	pid_t holder = 0;
@@ -179,6 +201,7 @@ int main(void)
 		cmocka_unit_test(test_a_folder_in_a_folder_that_is_not_there_is_an_error),
 		cmocka_unit_test(test_a_runtime_folder_whose_name_is_too_long_is_an_error),
 		cmocka_unit_test(test_a_lock_is_had_once_and_names_its_holder),
+		cmocka_unit_test(test_who_holds_a_lock_is_not_nobody_when_it_cannot_be_told),
 		cmocka_unit_test(test_asking_who_holds_a_lock_takes_none),
 		cmocka_unit_test(test_the_lock_of_a_killed_process_is_free),
 		cmocka_unit_test(test_a_socket_left_by_a_crash_is_replaced),

@@ -8,6 +8,8 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct place find(const char *name)
@@ -78,6 +80,23 @@ static void test_a_locked_place_says_that_it_is_up(void **state)
 	assert_int_not_equal(access(place.folder, F_OK), 0);
 }
 
+static void test_what_was_half_written_is_removed_too(void **state)
+{
+	struct place place = find("media");
+	struct error err = {0};
+	char aside[sizeof(place.record) + 4];
+	int fd;
+
+	(void)state;
+	assert_int_equal(place_make(&place, &err), 0);
+	(void)snprintf(aside, sizeof(aside), "%s.new", place.record);
+	fd = open(aside, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	place_remove(&place);
+	assert_int_not_equal(access(place.folder, F_OK), 0);
+}
+
 static void test_names_are_those_that_are_there_in_order(void **state)
 {
 	struct place b = find("b");
@@ -105,6 +124,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_name_is_an_error),
 		cmocka_unit_test(test_a_name_of_64_characters_is_one_and_65_are_not),
 		cmocka_unit_test(test_a_locked_place_says_that_it_is_up),
+		cmocka_unit_test(test_what_was_half_written_is_removed_too),
 		cmocka_unit_test(test_names_are_those_that_are_there_in_order),
 	};
 

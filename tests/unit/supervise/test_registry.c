@@ -99,6 +99,38 @@ static void test_a_folder_that_others_can_enter_is_refused(void **state)
 	assert_int_equal(chmod(folder, 0700), 0);
 }
 
+/* Its lock and its socket stay. */
+static void die_with_claim(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)claim();
+		(void)kill(getpid(), SIGKILL);
+	}
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void test_a_sweep_removes_what_the_killed_left_and_nothing_else(void **state)
+{
+	struct registry registry = claim();
+	char lock[FOLDER_PATH_LEN];
+	char socket[FOLDER_PATH_LEN];
+
+	(void)state;
+	memcpy(lock, registry.lock_path, sizeof(lock));
+	memcpy(socket, registry.socket_path, sizeof(socket));
+	registry_sweep();
+	assert_int_equal(access(lock, F_OK), 0);
+	assert_int_equal(access(socket, F_OK), 0);
+	registry_release(&registry);
+	die_with_claim();
+	assert_int_equal(access(lock, F_OK), 0);
+	registry_sweep();
+	assert_int_not_equal(access(lock, F_OK), 0);
+	assert_int_not_equal(access(socket, F_OK), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -107,6 +139,7 @@ int main(void)
 		cmocka_unit_test(test_the_claim_of_a_killed_process_is_gone),
 		cmocka_unit_test(test_the_same_user_can_connect_to_the_holder),
 		cmocka_unit_test(test_a_folder_that_others_can_enter_is_refused),
+		cmocka_unit_test(test_a_sweep_removes_what_the_killed_left_and_nothing_else),
 	};
 
 	return run_in_own_folder("supervise/registry", tests);
