@@ -1,0 +1,113 @@
+"""Lasting namespaces when adit is killed, when calls fail and when there is no room: a few cases.
+
+All system calls in turn are leaklab/crashes.py's.
+"""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from lab import adit, crashes, named
+
+NUMBER = 4  # points of each command
+
+
+@pytest.fixture
+def media(shared_net):
+    with named.place(shared_net, "media", shared_net.provider.conf()) as one:
+        yield one
+
+
+@pytest.fixture
+def room():
+    """adit's own folder as a small filesystem; call it with the options of a remount."""
+    os.makedirs("/run/adit", mode=0o700, exist_ok=True)
+    mount("-t", "tmpfs", "-o", "mode=0700", "lab", "/run/adit")
+    yield lambda options: mount("-o", f"remount,{options}", "/run/adit")
+    subprocess.run(["umount", "-l", "/run/adit"], check=True)
+
+
+def mount(*words):
+    subprocess.run(["mount", *words], check=True)
+
+
+def is_clean(one):
+    return not one.pin.exists() and not one.folder.exists()
+
+
+# ---- killed, failed
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
+def test_a_command_that_crashes_leaks_nothing_and_the_next_one_ends_well(net):
+    results = crashes.campaign(net, list(crashes.COMMANDS), random.Random(5), NUMBER)
+    assert sum(results.hit.values()) > 0 and results.offered > 0
+    assert not results.problems, "\n".join(results.problems)
+    assert not results.leaks
+
+
+# ---- a supervisor that hangs
+
+
+def test_down_ends_a_supervisor_that_hangs(media):
+    media.up()
+    media.wait()
+    pid = media.supervisor()
+    os.kill(pid, signal.SIGSTOP)
+    _, _, err = media.down()
+    assert f"process {pid}) does not answer and is killed" in err
+    assert named.wait_until(lambda: not adit.is_alive(pid))
+    assert is_clean(media)
+
+
+# ---- no room, no descriptors
+
+
+def test_without_room_up_says_so_and_leaves_nothing(media, room):
+    room("size=4k")
+    with open("/run/adit/full", "wb", buffering=0) as f:
+        f.write(bytes(4096))
+    status, _, err = media.up(check=False)
+    assert status == 1 and "o space left" in err
+    assert not media.pin.exists()
+    os.unlink("/run/adit/full")
+    room("size=1m")
+    media.up()
+    media.wait()
+    media.down()
+    assert is_clean(media)
+
+
+def test_down_of_what_cannot_be_written_keeps_it_sealed_and_says_so(media, room):
+    media.up()
+    media.wait()
+    mount("--bind", "/run/adit", "/run/adit")  # whose own mount has writers
+    mount("-o", "remount,bind,ro", "/run/adit")
+    status, _, err = media.down(check=False)
+    assert status == 1 and "ead-only" in err
+    assert media.is_pinned()
+    subprocess.run(["umount", "/run/adit"], check=True)
+    media.down()
+    assert is_clean(media)
+
+
+@pytest.mark.parametrize("number", (4, 5, 6, 8, 10))
+def test_few_descriptors_leave_nothing_half(shared_net, media, number):
+    few = ["prlimit", f"--nofile={number}", adit.binary()]
+    environment = adit.environment(0)
+    for words in (["up", "media"], ["down", "media"]):
+        if words[0] == "down":
+            media.up()
+            pid = media.supervisor()
+        done = shared_net.host.run(*few, *words, check=False, env=environment)
+        if done.returncode == 0 and words[0] == "down":
+            assert named.wait_until(lambda: not adit.is_alive(pid))
+            assert is_clean(media)
+    media.up()
+    media.wait()
+    media.down()
+    assert is_clean(media)
