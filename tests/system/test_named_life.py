@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lab import internet, named, provider
+from lab import UID, adit, internet, named, provider
 from lab.flow import Flow
 from lab.oracle import Oracle
 from lab.traffic import ORDINARY, PRIVILEGED, Traffic
@@ -155,6 +155,32 @@ def test_status_of_what_is_not_up_is_an_error(media):
     status, out, err = media.call("status", "media", check=False)
     assert (status, out) == (1, "")
     assert "'media' is not up" in err and "adit up media" in err
+
+
+def ask_as_another(net, media, word):
+    """What the supervisor's socket answers alice."""
+    ask = ("import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); "
+           "s.connect(sys.argv[1]); s.send(sys.argv[2].encode()); print(s.recv(9999))")
+    argv = [adit.PYTHON, "-c", ask, media.folder / "control", word]
+    return net.host.run(*adit.as_user(argv, UID), check=False)
+
+
+def test_another_user_can_neither_ask_nor_end_it(net, media):
+    media.up()
+    theirs = named.Place(net, "media", UID)
+    for word in ("status", "reload", "restart"):
+        assert theirs.call(word, "media", check=False)[0] == 1, word
+    theirs.call("down", "media", check=False)
+    assert "PermissionError" in ask_as_another(net, media, "stop").stderr
+    # nor where the way to the socket is open
+    for path in (named.STATE.parent, named.STATE, media.folder, media.folder / "control"):
+        os.chmod(path, 0o777)
+    assert "{" not in ask_as_another(net, media, "status").stdout
+    ask_as_another(net, media, "stop")
+    assert media.supervisor()
+    for path in (media.folder, named.STATE, named.STATE.parent):
+        os.chmod(path, 0o700)
+    assert media.status()["state"] in ("connecting", "up")
 
 
 def test_the_list_has_all_and_also_those_without_a_supervisor(net, media):
