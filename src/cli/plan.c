@@ -60,6 +60,10 @@ static int print_text(void *context, const struct preview *preview, struct error
 {
 	(void)context;
 	for (size_t i = 0; i < preview->n_parts; i++) {
+		if (i + 1 == preview->n_parts && preview->host->n_steps > 0) {
+			(void)printf("# on the host, for LAN flows by a veth:\n");
+			steps_print(preview->host, stdout);
+		}
 		if (preview->part[i]->n_steps > 0)
 			print_heading(preview, i);
 		else
@@ -80,6 +84,15 @@ static json_t *list_foreign(const struct survey *survey)
 	return list;
 }
 
+static int append_steps(json_t *steps, const struct plan *plan)
+{
+	json_t *part = steps_json(plan);
+	int r = part && json_array_extend(steps, part) == 0 ? 0 : -ENOMEM;
+
+	json_decref(part);
+	return r;
+}
+
 static int print_json(void *context, const struct preview *preview, struct error *err)
 {
 	json_t *steps = json_array();
@@ -87,11 +100,11 @@ static int print_json(void *context, const struct preview *preview, struct error
 	int r = 0;
 
 	(void)context;
-	for (size_t i = 0; i < preview->n_parts; i++) {
-		json_t *part = steps_json(preview->part[i]);
-
-		r = part && json_array_extend(steps, part) == 0 ? r : -ENOMEM;
-		json_decref(part);
+	for (size_t i = 0; r == 0 && i < preview->n_parts; i++) {
+		if (i + 1 == preview->n_parts)
+			r = append_steps(steps, preview->host);
+		if (r == 0)
+			r = append_steps(steps, preview->part[i]);
 	}
 	all = json_pack("{s:s, s:b, s:s, s:i, s:o, s:o}", "name", preview->name, "is_there",
 			preview->survey != NULL, "backend", preview->backend, "mtu",

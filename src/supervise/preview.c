@@ -8,6 +8,7 @@
 #include "plan/diff.h"
 #include "supervise/control.h"
 #include "supervise/inside.h"
+#include "supervise/ledger.h"
 #include "supervise/life.h"
 #include "supervise/place.h"
 #include "supervise/prepare.h"
@@ -23,6 +24,8 @@
 struct work {
 	struct prepared prepared;
 	const struct tunnel_backend *backend;
+	const struct plan *host;  /* what is to be done there */
+	struct plan host_changes; /* owned */
 	struct place place;
 	preview_tell tell;
 	void *context;
@@ -35,6 +38,7 @@ static struct preview begin(const struct work *work)
 		.name = work->place.name,
 		.backend = work->backend->name,
 		.desired = &work->prepared.plan,
+		.host = work->host,
 	};
 }
 
@@ -115,6 +119,30 @@ static int compare(struct work *work, struct host *host, struct error *err)
 	return r;
 }
 
+/* On the host. */
+static int compare_host(struct work *work, const struct inside *inside, struct error *err)
+{
+	struct record record = {0};
+	struct survey survey;
+	struct host host;
+	int r = host_open(&host, err);
+
+	if (r < 0)
+		return r;
+	(void)record_load(work->place.record, &record, NULL);
+	host.record = &record;
+	host.netns = inside->netns;
+	r = survey_network(&host, &work->prepared.host, &survey, err);
+	if (r == 0) {
+		r = plan_diff(&work->prepared.host, &survey.plan, &work->host_changes, err);
+		work->host = &work->host_changes;
+		survey_done(&survey);
+	}
+	record_done(&record);
+	host_done(&host);
+	return r;
+}
+
 /* In the child, inside. */
 static int tell_difference(void *context, int ret_fds[FD_PASS_MAX], size_t *ret_n_fds,
 			   struct error *err)
@@ -177,6 +205,9 @@ static int tell(struct work *work, struct error *err)
 		ask_for_mtu(work);
 	if (r == 0)
 		r = prepare_plan(&work->prepared, life_backend(work->backend), err);
+	work->host = &work->prepared.host;
+	if (r == 0 && has_namespace && (work->host->n_steps > 0 || ledger_exists(&work->place)))
+		r = compare_host(work, &inside, err);
 	if (r == 0 && has_namespace)
 		r = inside_call(&inside, tell_difference, work, NULL, NULL, err);
 	else if (r == 0)
@@ -193,6 +224,7 @@ int preview_make(const char *name, preview_tell tell_it, void *context, struct e
 	if (r < 0)
 		return r;
 	r = tell(&work, err);
+	plan_done(&work.host_changes);
 	prepare_done(&work.prepared);
 	return r;
 }

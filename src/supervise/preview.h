@@ -22,6 +22,7 @@ struct preview {
 	 */
 	const struct plan *part[PREVIEW_PARTS];
 	size_t n_parts;
+	const struct plan *host;     /* the host's side, before the last part; no steps: none */
 	const struct survey *survey; /* what is there; NULL: nothing is */
 	const struct plan *desired;  /* all that the file says */
 };

@@ -58,6 +58,7 @@ class Oracle:
         self._declared = []
         self._neighbours = {internet.GATEWAY, internet.GATEWAY6}
         self._fragments = set()
+        self._walled = set()
         self._captures = [Capture(net.host), Capture(net.router, "p-host")]
         self.began = max(capture.began for capture in self._captures)
 
@@ -69,8 +70,15 @@ class Oracle:
         """Of the LAN, with whom the host exchanges flows that were declared: their ARP and ND."""
         self._neighbours |= set(addresses)
 
+    def wall_off(self, link):
+        """A link from inside to the host: what root puts there has not left the host yet, and
+        is caught on the others when it does."""
+        self._walled.add(link)
+
     def kind(self, packet):
         """The packet's kind, or None for a leak."""
+        if packet.link in self._walled:
+            return "walled"
         for name, matches in (("link", self._is_link), ("wireguard", self._is_wireguard),
                               ("about", self._is_about), ("resolving", self._is_resolving),
                               ("declared", self._is_declared)):
