@@ -27,9 +27,4 @@ int host_side_converge(const struct host_side *wanted, struct error *err);
 /* Takes away all that is there, found by its names and its ledger. */
 int host_side_remove(const struct place *place, int netns, struct error *err);
 
-/* A line for each firewall of others' that would not let the plan's flows pass, and what
- * to do about it.
- */
-//void host_side_warn(const struct plan *plan);
-
 #endif

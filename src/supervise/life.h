@@ -35,10 +35,10 @@ struct life {
 	struct repair repair;
 	struct lan lan;
 	struct notify notify;
-	int signals;	     /* signalfd */
-	int tun;	     /* -1: none */
+	int signals;	       /* signalfd */
+	int tun;	       /* -1: none */
 	struct instant follow; /* the host's network has changed, and its side is planned anew */
-	struct instant tick; /* systemd is told again, and its watchdog fed */
+	struct instant tick;   /* systemd is told again, and its watchdog fed */
 	bool is_ended;
 	struct error *err;
 };

@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 
 #define FOLLOW_NS (100 * NS_PER_MS) /* changes come in groups */
-#define STATUS_NS (15 * NS_PER_S) /* "handshake 12 s ago" grows old */
+#define STATUS_NS (15 * NS_PER_S)   /* "handshake 12 s ago" grows old */
 
 static const char store_tun[] = "tun";
 
@@ -441,8 +441,7 @@ static struct instant next_deadline(const struct life *life)
 {
 	struct instant own = instant_first(life->tick, life->repair.due);
 
-	return instant_first(instant_first(own, life->follow),
-			     keeper_next_deadline(&life->keeper));
+	return instant_first(instant_first(own, life->follow), keeper_next_deadline(&life->keeper));
 }
 
 static int turn_until_ended(struct life *life)

@@ -97,8 +97,8 @@ static void test_the_same_object_may_be_otherwise(void **state)
 	static const struct step pairs[][2] = {
 		{{.kind = STEP_FIREWALL_LOAD},
 		 {.kind = STEP_FIREWALL_LOAD, .firewall = {false, true}}},
-		{{.kind = STEP_SYSCTL_SET, .sysctl = {"a", "0", ""}},
-		 {.kind = STEP_SYSCTL_SET, .sysctl = {"a", "1", ""}}},
+		{{.kind = STEP_SYSCTL_SET, .sysctl = {.path = "a", .value = "0"}},
+		 {.kind = STEP_SYSCTL_SET, .sysctl = {.path = "a", .value = "1"}}},
 		{{.kind = STEP_LINK_CREATE, .create = {"a", "bridge"}},
 		 {.kind = STEP_LINK_CREATE, .create = {"a", "veth"}}},
 		{{.kind = STEP_VETH_CREATE, .veth = {"a", "b", ""}},
@@ -146,9 +146,10 @@ static void test_other_sides_kinds_and_names_are_other_objects(void **state)
 
 static void test_what_undo_needs_to_know_does_not_count(void **state)
 {
-	const struct step a = {.kind = STEP_SYSCTL_SET, .sysctl = {"a", "0", ""}};
-	const struct step b = {
-		.kind = STEP_SYSCTL_SET, .is_removal = true, .sysctl = {"a", "0", "1"}};
+	const struct step a = {.kind = STEP_SYSCTL_SET, .sysctl = {.path = "a", .value = "0"}};
+	const struct step b = {.kind = STEP_SYSCTL_SET,
+			       .is_removal = true,
+			       .sysctl = {.path = "a", .value = "0", .restore = "1"}};
 	const struct step c = {.kind = STEP_FIREWALL_LOAD};
 	const struct step d = {.kind = STEP_FIREWALL_LOAD, .firewall = {.is_replaced = true}};
 

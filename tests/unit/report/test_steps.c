@@ -105,7 +105,8 @@ static void test_every_kind_says_in_json_what_it_is_about(void **state)
 	route.route.to = make_prefix("::/0");
 	rule.rule.from = make_prefix("fd00::/8");
 	(void)strcpy(rule.rule.oif, "wg0");
-	expect_json((struct step){.kind = STEP_SYSCTL_SET, .sysctl = {"net/a", "0", "1"}},
+	expect_json((struct step){.kind = STEP_SYSCTL_SET,
+				  .sysctl = {.path = "net/a", .value = "0", .restore = "1"}},
 		    "{\"operation\": \"sysctl.set\", \"side\": \"inside\", \"path\": \"net/a\", "
 		    "\"value\": \"0\", \"was\": \"1\"}");
 	expect_json(rule,
