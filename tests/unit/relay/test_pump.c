@@ -296,7 +296,8 @@ static void test_a_closed_listener_accepts_nobody_and_its_flows_stay(void **stat
 		late = socket(AF_INET, SOCK_STREAM, 0);
 		r = connect(late, &at.any, endpoint_len(&at));
 	} while (r == 0);
-	assert_int_equal(errno, ECONNREFUSED);
+	/* reset: it was in the queue when that went */
+	assert_true(errno == ECONNREFUSED || errno == ECONNRESET);
 	loopback_say(client, "here");
 	loopback_expect(service, "here");
 	bench->message.head.kind = CONTROL_END;
