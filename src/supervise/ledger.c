@@ -58,7 +58,7 @@ int ledger_lock(struct error *err)
 
 bool ledger_exists(const struct place *place)
 {
-	return access(place->ledger, F_OK) == 0;
+	return access(place->ledger, F_OK) == 0 || errno != ENOENT;
 }
 
 void ledger_remove(const struct place *place)
@@ -66,16 +66,21 @@ void ledger_remove(const struct place *place)
 	(void)unlink(place->ledger);
 }
 
-/* A file that is none says nothing. */
-static void read_ledger(const char *path, struct ledger *ret)
+/* No file, or one that is none, says nothing; but what cannot be read may have been
+ * changed, and would not be given back.
+ */
+static int read_ledger(const char *path, struct ledger *ret, struct error *err)
 {
 	AUTO_FREE char *text = malloc(FILE_MAX);
 	char *rest = text;
 	char *word;
+	int r = text ? fd_read_file(path, text, FILE_MAX) : -ENOMEM;
 
 	ret->n_lines = 0;
-	if (!text || fd_read_file(path, text, FILE_MAX) < 0)
-		return;
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return error_errno(err, -r, "cannot read '%s'", path);
 	while (ret->n_lines < LINES_MAX && (word = strsep(&rest, "\n"))) {
 		struct line *line = &ret->line[ret->n_lines];
 
@@ -83,6 +88,7 @@ static void read_ledger(const char *path, struct ledger *ret)
 		if (sscanf(word, "%95s %31s %31s", line->path, line->before, line->ours) == 3)
 			ret->n_lines++;
 	}
+	return 0;
 }
 _Static_assert(STEP_SYSCTL_PATH_LEN == 96 && STEP_SYSCTL_VALUE_LEN == 32, "see sscanf() above");
 
@@ -146,8 +152,9 @@ static int walk(each_ledger each, void *context, struct error *err)
 
 		if (place_find(names[i], &place, NULL) < 0 || !ledger_exists(&place))
 			continue;
-		read_ledger(place.ledger, ledger);
-		r = each(context, names[i], ledger);
+		r = read_ledger(place.ledger, ledger, err);
+		if (r == 0)
+			r = each(context, names[i], ledger);
 	}
 	place_names_free(names, n < 0 ? 0 : n);
 	free(ledger);
@@ -210,7 +217,7 @@ int ledger_borrow(const struct place *place, const struct plan *plan, struct err
 	int r = ledger ? 0 : error_set(err, ENOMEM, "out of memory");
 
 	if (r == 0)
-		read_ledger(place->ledger, ledger);
+		r = read_ledger(place->ledger, ledger, err);
 	for (size_t i = 0; r == 0 && i < plan->n_steps; i++)
 		if (plan->step[i].kind == STEP_SYSCTL_SET && plan->step[i].sysctl.is_borrowed)
 			r = note(place, &plan->step[i].sysctl, ledger, err);
@@ -365,11 +372,12 @@ static struct host_guard judge(const struct guards *guards)
 	return guard;
 }
 
+/* Also when that cannot be told. */
 static bool has_guard(void)
 {
 	struct nftables_image image = {0};
 	struct nlsock *sock = NULL;
-	bool is_there = nftables_open(&sock, NULL) == 0 &&
+	bool is_there = nftables_open(&sock, NULL) < 0 ||
 			nftables_read(sock, HOST_GUARD_TABLE, &image, NULL) != -ENOENT;
 
 	nlsock_close(sock);
@@ -412,7 +420,11 @@ int ledger_settle(const struct place *place, const struct plan *plan, struct err
 
 	if (!ledger)
 		return error_set(err, ENOMEM, "out of memory");
-	read_ledger(place->ledger, ledger);
+	r = read_ledger(place->ledger, ledger, err);
+	if (r < 0) {
+		free(ledger);
+		return r;
+	}
 	r = give_back_unnamed(place, plan, ledger, err);
 	s = write_ledger(place->ledger, ledger, &more);
 	if (s == 0)

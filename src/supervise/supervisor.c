@@ -517,6 +517,16 @@ static void life_done(struct life *life)
 	}
 }
 
+static bool undo_host_side(struct life *life)
+{
+	struct error err = {0};
+
+	if (host_side_remove(&life->place, life->inside.netns, &err) >= 0)
+		return true;
+	log_error(&err);
+	return false;
+}
+
 int supervisor_run(const struct supervisor_options *options, struct error *err)
 {
 	struct life life = {
@@ -537,6 +547,7 @@ int supervisor_run(const struct supervisor_options *options, struct error *err)
 		.tun = notify_take(store_tun),
 		.err = err,
 	};
+	bool is_undone = false;
 	int r;
 
 	life.keeper.context = &life;
@@ -544,9 +555,9 @@ int supervisor_run(const struct supervisor_options *options, struct error *err)
 	notify_open(&life.notify);
 	r = live(&life, options);
 	if (r < 0 && life.has_made_seal)
-		(void)host_side_remove(&life.place, life.inside.netns, NULL);
+		is_undone = undo_host_side(&life);
 	life_done(&life);
-	if (r < 0 && life.has_made_seal)
+	if (is_undone) /* else the next `up` or `down` finds there what is left to undo */
 		(void)seal_remove(&life.place, NULL);
 	return r;
 }
