@@ -44,7 +44,7 @@ def is_clean(one):
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
 def test_a_command_that_crashes_leaks_nothing_and_the_next_one_ends_well(net):
-    results = crashes.campaign(net, list(crashes.COMMANDS), random.Random(5), NUMBER)
+    results = crashes.campaign(net, ["up", "down"], random.Random(5), NUMBER)
     assert sum(results.hit.values()) > 0 and results.offered > 0
     assert not results.problems, "\n".join(results.problems)
     assert not results.leaks

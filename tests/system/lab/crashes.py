@@ -34,6 +34,13 @@ COMMANDS = {  # what is tried: (it is up before, the words)
     "reload": (True, ["reload", NAME]),
     "down": (True, ["down", NAME]),
 }
+ENDS = {"192.168.10.10", "fd00:10::10", "192.168.10.11", "fd00:10::11"}
+LAN = """
+[Lan]
+HostAddress = 192.168.10.10, fd00:10::10
+NamespaceAddress = 192.168.10.11, fd00:10::11
+Forward = tcp:2222->22
+"""
 ERRORS = {  # errno(7), as each page of section 2 has them
     "openat": ("EMFILE", "ENOSPC", "EROFS"), "socket": ("EMFILE", "ENOBUFS"),
     "socketpair": ("EMFILE",), "pipe2": ("EMFILE",), "dup2": ("EMFILE",),
@@ -130,6 +137,12 @@ def _sysctls():
     return found
 
 
+def _restore(before):
+    for path, value in _sysctls().items():
+        if before.get(path, value) != value:
+            Path(path).write_text(before[path])
+
+
 class Trial:
     """One place on one internet, for many points."""
 
@@ -137,7 +150,8 @@ class Trial:
         self.net = net
         self.results = Results()
         self.place = named.Place(net, NAME)
-        self.place.write(net.provider.conf())
+        self.place.write(net.provider.conf() + LAN)
+        net.host_addresses |= ENDS  # the link's neighbours
         self._trace = Path(f"/tmp/{NAME}.trace")
         self._before = None
         self.place.up()
@@ -168,9 +182,7 @@ class Trial:
     def _difference(self):
         now = self._host()
         wrong = [name for name, before in self._before.items() if now[name] != before]
-        details = {name: sorted(set(now[name]) ^ set(self._before[name])) for name in wrong
-                   if isinstance(now[name], list)}
-        return {name: details.get(name, "") for name in wrong}
+        return {name: _changes(self._before[name], now[name]) for name in wrong}
 
     def _force_clean(self):
         for pid in self._adits():
@@ -182,6 +194,9 @@ class Trial:
         subprocess.run(["umount", "-l", self.place.pin], check=False, capture_output=True)
         self.place.pin.unlink(missing_ok=True)
         subprocess.run(["rm", "-rf", "/run/adit"], check=True)
+        self.net.host.run("ip", "link", "delete", f"ve-{NAME}", check=False)
+        self.net.host.nft("flush ruleset")
+        self.net.host.call(_restore, self._before["sysctls"])
 
     # ---- commands
 
@@ -294,6 +309,16 @@ class Trial:
             return [f"after down there still runs {self._adits()}"]
         difference = self._difference()
         return [f"after down the host differs: {difference}"] if difference else []
+
+
+def _changes(before, now):
+    if isinstance(now, str):
+        before, now = before.splitlines(), now.splitlines()
+    if isinstance(now, dict):
+        before, now = ([f"{name} = {value.strip()}" for name, value in facts.items()]
+                       for facts in (before, now))
+    return [f"-{one}" for one in before if one not in now] + \
+        [f"+{one}" for one in now if one not in before]
 
 
 def _is_of(pid, mine):
