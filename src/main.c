@@ -15,6 +15,7 @@ static const struct command commands[] = {
 	{"wait", "until it has had a handshake", command_named},
 	{"list", "which there are", command_named},
 	{"status", "what there is to know of one", command_named},
+	{"check", "whether a namespace keeps its promises", command_check},
 	{"plan", "what up would do, step by step", command_plan},
 	{"confine", "a service or container of systemd's, put into one", command_confine},
 	{"seal", "one without a tunnel: a service's first half", command_seal},

@@ -46,8 +46,8 @@ _adit()
 			mapfile -t COMPREPLY < <(compgen -f -- "$word")
 			;;
 		up | seal) words=$(_adit_configured) ;;
-		down | reload | restart | wait | status | list | exec) words=$(_adit_present) ;;
-		check | plan) words=$(_adit_configured) ;;
+		down | reload | restart | wait | status | list | exec | check) words=$(_adit_present) ;;
+		plan) words=$(_adit_configured) ;;
 		confine) words="$(systemctl list-unit-files --no-legend --type=service 2>/dev/null |
 			cut -d ' ' -f 1) $(_adit_configured)" ;;
 		*) return ;;

@@ -23,6 +23,7 @@ struct command {
 int command_run(int argc, char **argv);
 int command_demo(int argc, char **argv);
 int command_device(int argc, char **argv);
+int command_check(int argc, char **argv);
 int command_plan(int argc, char **argv);
 int command_exec(int argc, char **argv);
 int command_up(int argc, char **argv);

@@ -15,8 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAMES_MAX = 16384 };
-
 static int write_file(const char *path, const struct text *text, struct error *err)
 {
 	AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -33,9 +31,7 @@ static int write_file(const char *path, const struct text *text, struct error *e
 	return r < 0 ? error_errno(err, -r, "cannot write '%s'", path) : 0;
 }
 
-/* NULL: without a configuration. */
-static int write_resolv_conf(const struct place *place, const struct profile *profile,
-			     struct error *err)
+void names_print_resolv_conf(const struct profile *profile, struct text *ret)
 {
 	const char *search[PROFILE_SEARCH_MAX];
 	struct confine_options options = {
@@ -44,20 +40,28 @@ static int write_resolv_conf(const struct place *place, const struct profile *pr
 		.search = search,
 		.n_search = profile ? profile->n_search : 0,
 	};
-	char buffer[NAMES_MAX];
-	struct text text;
 
 	for (size_t i = 0; i < options.n_search; i++)
 		search[i] = profile->search[i];
+	resolver_write_resolv_conf(&options, ret);
+}
+
+/* NULL: without a configuration. */
+static int write_resolv_conf(const struct place *place, const struct profile *profile,
+			     struct error *err)
+{
+	char buffer[NAMES_FILE_MAX];
+	struct text text;
+
 	text_init(&text, buffer, sizeof(buffer));
-	resolver_write_resolv_conf(&options, &text);
+	names_print_resolv_conf(profile, &text);
 	return write_file(place->resolv_conf, &text, err);
 }
 
 static int write_nsswitch(const struct place *place, struct error *err)
 {
-	char host[NAMES_MAX];
-	char buffer[NAMES_MAX];
+	char host[NAMES_FILE_MAX];
+	char buffer[NAMES_FILE_MAX];
 	struct text text;
 	int r = fd_read_file("/etc/nsswitch.conf", host, sizeof(host));
 

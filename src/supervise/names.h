@@ -4,9 +4,15 @@
 #ifndef ADIT_SUPERVISE_NAMES_H
 #define ADIT_SUPERVISE_NAMES_H
 
+enum { NAMES_FILE_MAX = 16384 }; /* bytes, NUL included */
+
 struct error;
 struct place;
 struct profile;
+struct text;
+
+/* What resolv.conf is to say; profile NULL: without a configuration. */
+void names_print_resolv_conf(const struct profile *profile, struct text *ret);
 
 /* Writes both where they are missing: without a server.  What is made before there is
  * a configuration has something to bind, too.

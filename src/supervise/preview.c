@@ -5,11 +5,13 @@
 #include "apply/survey.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "plan/diff.h"
 #include "supervise/control.h"
 #include "supervise/inside.h"
 #include "supervise/ledger.h"
 #include "supervise/life.h"
+#include "supervise/names.h"
 #include "supervise/place.h"
 #include "supervise/prepare.h"
 #include "supervise/seal.h"
@@ -27,6 +29,7 @@ struct work {
 	const struct plan *host;  /* what is to be done there */
 	struct plan host_changes; /* owned */
 	struct place place;
+	char resolv_conf[NAMES_FILE_MAX];
 	preview_tell tell;
 	void *context;
 };
@@ -39,6 +42,7 @@ static struct preview begin(const struct work *work)
 		.backend = work->backend->name,
 		.desired = &work->prepared.plan,
 		.host = work->host,
+		.resolv_conf = work->resolv_conf,
 	};
 }
 
@@ -219,10 +223,13 @@ static int tell(struct work *work, struct error *err)
 int preview_make(const char *name, preview_tell tell_it, void *context, struct error *err)
 {
 	struct work work = {.tell = tell_it, .context = context};
+	struct text text;
 	int r = prepare_profile(name, CONFIG_FOR_LASTING, &work.prepared, err);
 
 	if (r < 0)
 		return r;
+	text_init(&text, work.resolv_conf, sizeof(work.resolv_conf));
+	names_print_resolv_conf(work.prepared.profile, &text);
 	r = tell(&work, err);
 	plan_done(&work.host_changes);
 	prepare_done(&work.prepared);

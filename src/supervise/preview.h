@@ -25,6 +25,7 @@ struct preview {
 	const struct plan *host;     /* the host's side, before the last part; no steps: none */
 	const struct survey *survey; /* what is there; NULL: nothing is */
 	const struct plan *desired;  /* all that the file says */
+	const char *resolv_conf;     /* and what it makes of resolv.conf */
 };
 
 /* Called once.  May be in a child inside the namespace: what it writes it flushes. */

@@ -509,6 +509,13 @@ size_t seal_guests(const struct inside *inside, struct seal_guest *ret, size_t m
 	return n;
 }
 
+pid_t seal_holder(const struct place *place)
+{
+	struct pinned record;
+
+	return read_pinned(place->seal, &record, NULL) > 0 ? record.holder : 0;
+}
+
 /* ---- taking it away ---- */
 
 static int unpin(const struct place *place, struct error *err)

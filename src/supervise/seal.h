@@ -45,6 +45,9 @@ struct seal_guest {
 /* Who is inside, at most `max` of them told; how many there are in all. */
 size_t seal_guests(const struct inside *inside, struct seal_guest *ret, size_t max);
 
+/* The process that holds a user's; 0: it is pinned, or there is none. */
+pid_t seal_holder(const struct place *place);
+
 /* Takes name and holder away.  The kernel removes the namespace when the last
  * process inside has ended; until then it stays sealed.  Succeeds where there is
  * none.
