@@ -13,7 +13,7 @@ import pytest
 
 from lab import adit, crashes, named
 
-NUMBER = 4  # points of each command
+NUMBER = 2  # points of each command; a point takes half a second
 
 
 @pytest.fixture
