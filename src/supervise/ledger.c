@@ -1,5 +1,6 @@
 #include "supervise/ledger.h"
 
+#include "apply/record.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -372,26 +373,81 @@ static struct host_guard judge(const struct guards *guards)
 	return guard;
 }
 
-/* Also when that cannot be told. */
-static bool has_guard(void)
+/* The guard as it was loaded last, its text and what the kernel said of it: who has not
+ * changed it since does not wait for nft.  Beside the places, where no name begins so.
+ */
+static int guard_path(char ret[PLACE_PATH_LEN], struct error *err)
+{
+	char root[FOLDER_PATH_LEN];
+	int r = place_root(root, err);
+
+	if (r == 0)
+		(void)snprintf(ret, PLACE_PATH_LEN, "%s/.guard", root);
+	return r;
+}
+
+/* -ENOENT: there is none. */
+static int read_guard(struct nftables_image *ret)
+{
+	struct nlsock *sock = NULL;
+	int r = nftables_open(&sock, NULL);
+
+	if (r == 0)
+		r = nftables_read(sock, HOST_GUARD_TABLE, ret, NULL);
+	nlsock_close(sock);
+	return r;
+}
+
+static bool is_known(const char *path, const char *text, const struct nftables_image *image)
+{
+	struct record record = {0};
+	bool is_same = record_load(path, &record, NULL) == 0 &&
+		       record_knows_table(&record, SIDE_HOST, text, image);
+
+	record_done(&record);
+	return is_same;
+}
+
+static void remember(const char *path, const char *text)
 {
 	struct nftables_image image = {0};
-	struct nlsock *sock = NULL;
-	bool is_there = nftables_open(&sock, NULL) < 0 ||
-			nftables_read(sock, HOST_GUARD_TABLE, &image, NULL) != -ENOENT;
+	struct record record = {0};
 
-	nlsock_close(sock);
+	if (read_guard(&image) == 0 && record_set_table(&record, SIDE_HOST, text, &image, 0) == 0)
+		(void)record_save(&record, path, NULL);
 	free(image.bytes);
-	return is_there;
+	record_done(&record);
+}
+
+static int remove_guard(const char *path, bool is_there, struct error *err)
+{
+	char removal[RULESET_BEGINNING_LEN];
+
+	(void)unlink(path);
+	return is_there ? nft_apply(ruleset_removal(HOST_GUARD_TABLE, removal), err) : 0;
 }
 
 static int load_guard(const char *text, struct error *err)
 {
-	char removal[RULESET_BEGINNING_LEN];
+	struct nftables_image image = {0};
+	char path[PLACE_PATH_LEN];
+	bool is_there;
+	bool is_same;
+	int r = guard_path(path, err);
 
-	if (text[0])
-		return nft_apply(text, err);
-	return has_guard() ? nft_apply(ruleset_removal(HOST_GUARD_TABLE, removal), err) : 0;
+	if (r < 0)
+		return r;
+	is_there = read_guard(&image) != -ENOENT;
+	is_same = is_there && is_known(path, text, &image);
+	free(image.bytes);
+	if (!text[0])
+		return remove_guard(path, is_there, err);
+	if (is_same)
+		return 0;
+	r = nft_apply(text, err);
+	if (r == 0)
+		remember(path, text);
+	return r;
 }
 
 int ledger_guard(struct error *err)

@@ -4,6 +4,7 @@
 #ifndef ADIT_SUPERVISE_LIFE_H
 #define ADIT_SUPERVISE_LIFE_H
 
+#include "net/drift.h"
 #include "supervise/clients.h"
 #include "supervise/inside.h"
 #include "supervise/keeper.h"
@@ -35,8 +36,10 @@ struct life {
 	struct repair repair;
 	struct lan lan;
 	struct notify notify;
-	int signals;	       /* signalfd */
-	int tun;	       /* -1: none */
+	int signals;		 /* signalfd */
+	int tun;		 /* -1: none */
+	struct drift host_rules; /* what others do to the namespace's table on the host */
+	char host_table[RULESET_NAME_LEN];
 	struct instant follow; /* the host's network has changed, and its side is planned anew */
 	struct instant tick;   /* systemd is told again, and its watchdog fed */
 	bool is_ended;

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "supervise/bystanders.h"
 #include "supervise/names.h"
 #include "tunnel/tunnel.h"
 
@@ -158,5 +159,6 @@ int life_reload(struct life *life, struct error *err)
 		life->registry = fresh.registry;
 	}
 	prepare_done(&fresh.prepared);
+	bystanders_warn(life->prepared.profile, &life->prepared.host);
 	return names_write(&life->place, life->prepared.profile, err);
 }

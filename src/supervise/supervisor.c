@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/nobody.h"
+#include "supervise/bystanders.h"
 #include "supervise/converge.h"
 #include "supervise/counters.h"
 #include "supervise/host_side.h"
@@ -250,6 +251,40 @@ enum profile_backend life_backend(const struct tunnel_backend *backend)
 	return backend == &tunnel_backend_kernel ? BACKEND_KERNEL : BACKEND_USERSPACE;
 }
 
+/* Of the host's events only those of firewalls: the rest comes by on_network(). */
+static int on_host_rules(void *context, int fd, uint32_t events)
+{
+	static const struct drift_own nobody;
+	struct life *life = context;
+	struct drift_report report;
+
+	(void)fd;
+	(void)events;
+	drift_read(&life->host_rules, &nobody, &report);
+	if (report.changed & DRIFT_FIREWALL)
+		life->repair.due =
+			instant_first(life->repair.due, instant_add(clock_now(), REPAIR_SOON_NS));
+	return 0;
+}
+
+static int watch_host_rules(struct life *life, struct error *err)
+{
+	int r;
+
+	if (life->host_rules.nftables >= 0 || life->prepared.host.n_steps == 0)
+		return 0;
+	r = drift_open(life->prepared.host.host_table, &life->host_rules, err);
+	if (r < 0)
+		return r;
+	(void)close(life->host_rules.route);
+	life->host_rules.route = -1;
+	/* a reload replaces the plan, the name stays */
+	life->host_rules.table = life->host_table;
+	(void)snprintf(life->host_table, sizeof(life->host_table), "%s",
+		       life->prepared.host.host_table);
+	return loop_add(life->loop, life->host_rules.nftables, EPOLLIN, on_host_rules, life);
+}
+
 static int make_true(struct life *life, bool says_changes, struct error *err)
 {
 	struct converge wanted = {
@@ -266,9 +301,10 @@ static int make_true(struct life *life, bool says_changes, struct error *err)
 		.says_changes = says_changes,
 	};
 	int tun;
-	int n = host_side_converge(&host, err);
-	int r = n < 0 ? n : converge(&wanted, &tun, err);
+	int r = watch_host_rules(life, err);
+	int n = r < 0 ? r : host_side_converge(&host, err);
 
+	r = n < 0 ? n : converge(&wanted, &tun, err);
 	if (r < 0)
 		return r;
 	if (r > 0 || n > 0)
@@ -370,6 +406,7 @@ static int connect_tunnel(struct life *life)
 		r = keeper_open(&life->keeper, life->err);
 	if (r < 0)
 		return r;
+	bystanders_warn(life->prepared.profile, &life->prepared.host);
 	keeper_watch_network(&life->keeper);
 	life->lan.loop = life->loop;
 	life->lan.inside = &life->inside;
@@ -495,6 +532,7 @@ static void life_done(struct life *life)
 	clients_close(&life->clients);
 	repair_close(&life->repair);
 	lan_close(&life->lan);
+	drift_close(&life->host_rules);
 	keeper_done(&life->keeper);
 	if (life->listen >= 0) {
 		(void)unlink(life->place.control);
@@ -544,6 +582,7 @@ int supervisor_run(const struct supervisor_options *options, struct error *err)
 			   .fill_config = fill_config},
 		.clients = {.serve = serve},
 		.signals = -1,
+		.host_rules = {.route = -1, .nftables = -1},
 		.tun = notify_take(store_tun),
 		.err = err,
 	};

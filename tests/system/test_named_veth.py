@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from lab import internet, named, netns, servers
+from lab import adit, internet, named, netns, servers
 from lab.netns import CLONE_NEWNET, setns
 from lab.oracle import Oracle
 from lab.relay import ask, ask_udp
@@ -543,6 +543,69 @@ def test_nothing_leaks_from_before_the_link_until_after_it(net):
             inside.wait()
     oracle.finish(started=started, offered=traffic.counts()["attempts"],
                   least={kind: 4 for kind in ORDINARY + PRIVILEGED}, wireguard=30)
+
+
+# ---- what others do on the host
+
+
+DOCKER = """
+table ip filter {
+	chain DOCKER-USER { }
+	chain FORWARD {
+		type filter hook forward priority 0; policy drop;
+		jump DOCKER-USER
+	}
+}
+"""
+
+
+def test_a_firewall_that_is_in_the_way_is_named_with_what_to_do(net):
+    net.host.nft(DOCKER)
+    with named.place(net, "media", net.provider.conf() + LAN) as place:
+        _, _, err = place.up()
+        assert "the chain 'FORWARD' of the table 'ip filter' drops what it does not know" in err
+        assert f"iptables -I DOCKER-USER -i {LINK} -j ACCEPT" in err
+        net.serve(servers.TcpEcho, netns.Netns("media"), INSIDE, INNER)
+        assert not tries(net.lan, internet.HOST, TCP)
+        net.host.nft(f"insert rule ip filter DOCKER-USER iifname {LINK} accept\n"
+                     f"insert rule ip filter DOCKER-USER oifname {LINK} accept\n")
+        assert tries(net.lan, internet.HOST, TCP)
+        place.reload()
+        assert place.log().count("drops what it does not know") == 0
+
+
+def test_rules_flushed_on_the_host_come_back(net, media):
+    media.serve(servers.TcpEcho, INSIDE, INNER)
+    net.host.run("nft", "flush", "ruleset")
+    flushed = time.monotonic()
+    assert named.wait_until(lambda: "adit-media" in net.host.output("nft", "list", "tables"), 3)
+    took = time.monotonic() - flushed
+    assert named.wait_until(lambda: "adit.guard" in net.host.output("nft", "list", "tables"), 3)
+    assert tries(net.lan, internet.HOST, TCP)
+    assert "repairing: firewall.load the namespace's table on the host" in media.place.log()
+    assert took < 1  # 30 ms on a machine that has nothing else to do
+
+
+def test_the_hosts_end_comes_back_with_its_addresses_and_routes(net, media):
+    media.serve(servers.TcpEcho, INSIDE, INNER)
+    net.host.ip(f"address flush dev {LINK}\n")
+    assert named.wait_until(lambda: tries(net.lan, internet.HOST, TCP), 3)
+    net.host.ip(f"link set {LINK} down\n")
+    assert named.wait_until(lambda: tries(net.lan, internet.HOST, TCP), 3)
+
+
+@pytest.mark.parametrize("milliseconds", range(0, 100, 10))
+def test_up_killed_at_any_moment_leaves_what_down_removes(net, milliseconds):
+    before = look_at_host(net)
+    with named.place(net, "media", net.provider.conf() + LAN) as place:
+        argv = [adit.binary(), "up", "--foreground", "media"]
+        up = net.host.popen(*argv, env=adit.environment(0), stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+        time.sleep(milliseconds / 1000)
+        up.kill()
+        up.wait()
+        place.down()
+        assert look_at_host(net) == before
 
 
 # ---- Allow=

@@ -1,0 +1,109 @@
+#include "supervise/bystanders.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "config/profile.h"
+#include "net/chains.h"
+#include "net/nftables.h"
+#include "net/nlsock.h"
+#include "plan/plan.h"
+
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <string.h>
+
+enum { TABLES_MAX = 32 };
+
+struct look {
+	const struct profile *profile;
+	struct chain dropping[TABLES_MAX];
+	size_t n_dropping;
+	bool has_docker; /* its chain for others' rules */
+};
+
+static bool is_forwarding(const struct chain *chain)
+{
+	return chain->is_base && chain->hook == NF_INET_FORWARD &&
+	       (chain->family == NFPROTO_INET || chain->family == NFPROTO_IPV4 ||
+		chain->family == NFPROTO_IPV6);
+}
+
+/* firewalld's policy is to accept, and its last rule rejects, but for what was
+ * translated.
+ */
+static bool is_in_the_way(const struct look *look, const struct chain *chain)
+{
+	if (strcmp(chain->table, "firewalld") == 0)
+		return look->profile->n_allows > 0;
+	return chain->drops && strncmp(chain->table, "adit", strlen("adit")) != 0;
+}
+
+static int keep(void *context, const struct chain *chain)
+{
+	struct look *look = context;
+
+	if (strcmp(chain->name, "DOCKER-USER") == 0)
+		look->has_docker = true;
+	if (is_forwarding(chain) && is_in_the_way(look, chain) && look->n_dropping < TABLES_MAX)
+		look->dropping[look->n_dropping++] = *chain;
+	return 0;
+}
+
+static const char *family_word(const struct chain *chain)
+{
+	if (chain->family == NFPROTO_INET)
+		return "inet";
+	return chain->family == NFPROTO_IPV4 ? "ip" : "ip6";
+}
+
+static void advise(const struct look *look, const struct chain *chain, const char *link,
+		   struct error *err)
+{
+	const char *program = chain->family == NFPROTO_IPV6 ? "ip6tables" : "iptables";
+
+	if (strcmp(chain->table, "firewalld") == 0)
+		error_hint(err, "firewall-cmd --zone=trusted --add-interface=%s", link);
+	else if (strcmp(chain->name, "FORWARD") != 0)
+		error_hint(err, "let that chain accept what comes or goes by %s", link);
+	else if (look->has_docker)
+		error_hint(err,
+			   "%s -I DOCKER-USER -i %s -j ACCEPT; %s -I DOCKER-USER -o %s -j ACCEPT",
+			   program, link, program, link);
+	else
+		error_hint(err, "%s -I FORWARD -i %s -j ACCEPT; %s -I FORWARD -o %s -j ACCEPT",
+			   program, link, program, link);
+}
+
+static void warn_of(const struct look *look, const struct chain *chain, const char *link)
+{
+	struct error err = {0};
+
+	(void)error_set(
+		&err, EPERM,
+		"[Lan]: the chain '%s' of the table '%s %s' drops what it does not know, and "
+		"it does not name %s: flows of the LAN may not pass",
+		chain->name, family_word(chain), chain->table, link);
+	advise(look, chain, link, &err);
+	log_warn("%s; %s", err.what, err.hint);
+}
+
+void bystanders_warn(const struct profile *profile, const struct plan *host)
+{
+	struct look look = {.profile = profile};
+	struct nlsock *sock = NULL;
+
+	if (host->n_steps == 0 || (profile->n_forwards == 0 && profile->n_allows == 0) ||
+	    nftables_open(&sock, NULL) < 0)
+		return;
+	if (chains_dump(sock, keep, &look, NULL) < 0)
+		look.n_dropping = 0;
+	for (size_t i = 0; i < look.n_dropping; i++) {
+		bool is_named = false;
+
+		if (chains_mention(sock, &look.dropping[i], host->host_link, &is_named, NULL) ==
+			    0 &&
+		    !is_named)
+			warn_of(&look, &look.dropping[i], host->host_link);
+	}
+	nlsock_close(sock);
+}
