@@ -116,7 +116,7 @@ static void look_at_router_advertisements(struct plan_host_environment *host, co
 	/* 2 is what it becomes, and stays until it is given back. */
 	if (strcmp(value, "1") != 0 && strcmp(value, "2") != 0)
 		return;
-	(void)snprintf(host->ra_link[host->n_ra_links++], IFNAMSIZ, "%s", link);
+	(void)snprintf(host->ra_link[host->n_ra_links++], IFNAMSIZ, "%.15s", link);
 }
 
 static void look_at_ipv6(struct plan_host_environment *host)

@@ -632,7 +632,7 @@ static void test_a_crowd_of_links_keeps_nobody_from_repairing(void **state)
 		char name[IFNAMSIZ];
 		struct route route = {.type = ROUTE_UNICAST, .table = 1000};
 
-		(void)snprintf(name, sizeof(name), "other%d", i);
+		(void)snprintf(name, sizeof(name), "other%u", (unsigned int)i % 1000);
 		add_bridge(name);
 		route.metric = (uint32_t)i + 1;
 		add_route("10.0.0.0/8", name, &route);

@@ -5,6 +5,8 @@
  */
 #include "cmocka_all.h"
 
+#include "emulated.h"
+
 #include "loopback.h"
 
 #include "base/error.h"
@@ -27,6 +29,7 @@ static int open_at(struct listener_spec *spec)
 	struct error err = {0};
 	int fd;
 
+	skip_if_emulated("SO_BINDTOIFINDEX");
 	if (listener_open(spec, &fd, &err) < 0)
 		fail_msg("%s", err.what);
 	assert_int_equal(getsockname(fd, &spec->at.any, &len), 0);
@@ -50,6 +53,7 @@ static void test_what_is_accepted_needs_no_more_options(void **state)
 	int accepted = accept(listener, NULL, NULL);
 
 	(void)state;
+	skip_if_emulated("SO_BINDTOIFINDEX");
 	assert_true(accepted >= 0);
 	assert_true(fcntl(listener, F_GETFL) & O_NONBLOCK);
 	assert_int_equal(option(accepted, IPPROTO_TCP, TCP_NODELAY), 1);
@@ -65,6 +69,7 @@ static void test_a_port_that_is_taken_names_its_owner(void **state)
 	static const enum relay_protocol protocols[] = {RELAY_TCP, RELAY_UDP};
 
 	(void)state;
+	skip_if_emulated("SO_BINDTOIFINDEX");
 	for (int i = 0; i < 2; i++) {
 		union endpoint at;
 		int other = loopback_server(i == 0 ? SOCK_STREAM : SOCK_DGRAM, &at);
@@ -95,6 +100,7 @@ static void test_a_udp_port_is_shared_with_nobody_who_would_share(void **state)
 	int fd;
 
 	(void)state;
+	skip_if_emulated("SO_BINDTOIFINDEX");
 	assert_int_equal(setsockopt(other, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
 	assert_int_equal(setsockopt(other, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)), 0);
 	assert_int_equal(bind(other, &at.any, endpoint_len(&at)), 0);
@@ -115,6 +121,7 @@ static void test_a_udp_client_has_a_socket_of_its_own_on_the_port(void **state)
 	int own;
 
 	(void)state;
+	skip_if_emulated("SO_BINDTOIFINDEX");
 	assert_int_equal(getsockname(client, &from.any, &len), 0);
 	assert_int_equal(listener_open_client(&spec, &from, &own), 0);
 	loopback_say(client, "mine");
@@ -137,6 +144,7 @@ static void test_an_address_that_is_not_there_yet_can_be_listened_on(void **stat
 	struct listener_spec spec = spec_at(RELAY_TCP, 0);
 
 	(void)state;
+	skip_if_emulated("SO_BINDTOIFINDEX");
 	assert_true(endpoint_parse("192.0.2.77:0", 12, &spec.at));
 	(void)close(open_at(&spec));
 	assert_true(endpoint_parse("[2001:db8::77]:0", 16, &spec.at));
@@ -150,6 +158,7 @@ static void test_another_failure_names_the_place(void **state)
 	int fd;
 
 	(void)state;
+	skip_if_emulated("SO_BINDTOIFINDEX");
 	spec.device = 0;
 	assert_true(endpoint_parse("[fe80::1]:80", 12, &spec.at)); /* on which link? */
 	assert_int_equal(listener_open(&spec, &fd, &err), -EINVAL);

@@ -1,6 +1,8 @@
 /* Mirrors src/relay/listener_table.c */
 #include "cmocka_all.h"
 
+#include "emulated.h"
+
 #include "loopback.h"
 
 #include "base/error.h"
@@ -65,6 +67,7 @@ static void test_a_socket_that_stays_is_not_opened_anew(void **state)
 	int fd;
 
 	(void)state;
+	skip_if_emulated("SO_BINDTOIFINDEX");
 	find_ports(port, 3);
 	assert_int_equal(listener_table_init(&table, MAX), 0);
 	spec[0] = spec_at(port[0]);
@@ -90,6 +93,7 @@ static void test_one_that_means_something_else_is_told_and_stays_open(void **sta
 	int fd;
 
 	(void)state;
+	skip_if_emulated("SO_BINDTOIFINDEX");
 	find_ports(&port, 1);
 	assert_int_equal(listener_table_init(&table, MAX), 0);
 	spec = spec_at(port);
@@ -113,6 +117,7 @@ static void test_a_change_that_fails_leaves_all_as_it_was(void **state)
 	int other = loopback_server(SOCK_STREAM, &at);
 
 	(void)state;
+	skip_if_emulated("SO_BINDTOIFINDEX");
 	find_ports(&port, 1);
 	assert_int_equal(listener_table_init(&table, MAX), 0);
 	spec[0] = spec_at(port);
@@ -137,6 +142,7 @@ static void test_where_most_is_enough_the_others_are_opened(void **state)
 	int other = loopback_server(SOCK_STREAM, &at);
 
 	(void)state;
+	skip_if_emulated("SO_BINDTOIFINDEX");
 	find_ports(&port, 1);
 	assert_int_equal(listener_table_init(&table, MAX), 0);
 	spec[0] = spec_at(endpoint_port(&at));

@@ -4,6 +4,8 @@
  */
 #include "cmocka_all.h"
 
+#include "emulated.h"
+
 #include "base/cleanup.h"
 #include "config/profile.h"
 #include "dataplane/private_tun.h"
@@ -250,6 +252,7 @@ static void test_the_mark_changes_on_a_fixed_port(void **state)
 	struct error err;
 
 	(void)state;
+	skip_if_emulated("SO_MARK");
 	open_tunnel();
 	port = port_in_use();
 	profile.listen_port = port;
@@ -269,6 +272,7 @@ static void test_a_configuration_that_is_refused_leaves_mark_and_port(void **sta
 	struct error err;
 
 	(void)state;
+	skip_if_emulated("SO_MARK");
 	profile.fwmark = 0x7;
 	open_tunnel();
 	port = port_in_use();
