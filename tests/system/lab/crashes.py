@@ -26,6 +26,7 @@ from lab.oracle import Oracle
 
 NAME = "crash"
 SHOWN = 20  # packets that leaked
+ATTEMPTS = 3
 LINGER = 0.02  # seconds that a fault stays after the command has ended
 TIMEOUT = 25  # seconds for a command under strace, on a busy machine
 COMMANDS = {  # what is tried: (it is up before, the words)
@@ -55,6 +56,8 @@ ERRORS = {  # errno(7), as each page of section 2 has them
     "poll": ("EINTR", "ENOMEM"), "wait4": ("EINTR",), "close": ("EIO",),
     "newfstatat": ("ENOMEM", "EACCES"), "fstat": ("ENOMEM",), "statfs": ("ENOMEM",),
 }
+ERRORS |= dict.fromkeys(("geteuid", "getegid", "getuid", "getpid", "gettid", "getppid", "umask",
+                         "setsid", "brk"), ())  # these are always successful
 OTHERS = ("ENOMEM", "EPERM")
 # never return, or are the program's own loading; and their waits end by signals only
 SKIPPED = {"exit_group", "exit", "rt_sigreturn", "execve", "restart_syscall"}
@@ -205,15 +208,28 @@ class Trial:
         return ["strace", "-f", "-qq", "-a", "1", "-o", str(self._trace), *options]
 
     def _attach(self, options):
-        """To the supervisor and the others that are there; None: there is none."""
-        pids = self._adits()
-        if not pids:
-            return None
+        """To the supervisor and the others that are there; None: there is none.
+
+        strace gives up when one of them ends meanwhile: then once more.
+        """
+        for _ in range(ATTEMPTS):
+            pids = self._adits()
+            if not pids:
+                return None
+            tracer = self._attach_to(pids, options)
+            if tracer:
+                return tracer
+        raise AssertionError("strace does not attach")
+
+    def _attach_to(self, pids, options):
         argv = self._strace(options) + [word for pid in pids for word in ("-p", str(pid))]
         tracer = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if not named.wait_until(lambda: all(_tracer_of(pid) for pid in pids), 5):
-            raise AssertionError("strace does not attach")
-        return tracer
+        named.wait_until(lambda: tracer.poll() is not None or all(map(_tracer_of, pids)), 5)
+        if all(map(_tracer_of, pids)):
+            return tracer
+        tracer.terminate()
+        tracer.wait()
+        return None
 
     def _call(self, words, options):
         """The status; None: it hung."""
