@@ -301,10 +301,11 @@ static int make_true(struct life *life, bool says_changes, struct error *err)
 		.says_changes = says_changes,
 	};
 	int tun;
-	int r = watch_host_rules(life, err);
-	int n = r < 0 ? r : host_side_converge(&host, err);
+	int n = host_side_converge(&host, err);
+	int r = n < 0 ? n : watch_host_rules(life, err);
 
-	r = n < 0 ? n : converge(&wanted, &tun, err);
+	if (r == 0)
+		r = converge(&wanted, &tun, err);
 	if (r < 0)
 		return r;
 	if (r > 0 || n > 0)
