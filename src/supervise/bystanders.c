@@ -7,12 +7,16 @@
 #include "net/nftables.h"
 #include "net/nlsock.h"
 #include "plan/plan.h"
+#include "relay/owner.h"
 
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <string.h>
 
-enum { TABLES_MAX = 32 };
+enum {
+	TABLES_MAX = 32,
+	PORTS_MAX = 128, /* are looked at */
+};
 
 struct look {
 	const struct profile *profile;
@@ -87,6 +91,43 @@ static void warn_of(const struct look *look, const struct chain *chain, const ch
 	log_warn("%s; %s", err.what, err.hint);
 }
 
+/* ---- programs at ports that lead inside now ---- */
+
+static void warn_of_owner(const struct profile_forward *forward, uint16_t port)
+{
+	static const char *const everywhere[] = {"0.0.0.0/0", "::/0"};
+	bool is_tcp = forward->protocol == PROTOCOL_TCP;
+
+	for (size_t i = 0; i < sizeof(everywhere) / sizeof(everywhere[0]); i++) {
+		struct prefix all = {0};
+		union endpoint at;
+		struct owner owner;
+
+		(void)prefix_parse(everywhere[i], strlen(everywhere[i]), &all);
+		at = endpoint_make(&all.address, port);
+		if (!owner_find(is_tcp ? RELAY_TCP : RELAY_UDP, &at, &owner))
+			continue;
+		log_warn(
+			"[Lan]: port %u/%s is '%s's (process %d), and leads inside now for clients "
+			"of the LAN",
+			port, is_tcp ? "tcp" : "udp", owner.name, owner.pid);
+		return;
+	}
+}
+
+static void warn_of_owners(const struct profile *profile)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < profile->n_forwards; i++) {
+		const struct profile_forward *forward = &profile->forward[i];
+
+		for (unsigned int port = forward->outside.first;
+		     port <= forward->outside.last && n < PORTS_MAX; port++, n++)
+			warn_of_owner(forward, (uint16_t)port);
+	}
+}
+
 void bystanders_warn(const struct profile *profile, const struct plan *host)
 {
 	struct look look = {.profile = profile};
@@ -95,6 +136,7 @@ void bystanders_warn(const struct profile *profile, const struct plan *host)
 	if (host->n_steps == 0 || (profile->n_forwards == 0 && profile->n_allows == 0) ||
 	    nftables_open(&sock, NULL) < 0)
 		return;
+	warn_of_owners(profile);
 	if (chains_dump(sock, keep, &look, NULL) < 0)
 		look.n_dropping = 0;
 	for (size_t i = 0; i < look.n_dropping; i++) {

@@ -1,6 +1,6 @@
-/* Firewalls of others on the host that would not let a namespace's LAN flows pass: a
- * packet that one table accepts is dropped by any other that says so.  They are never
- * edited; a person is told what to do.
+/* What of others' on the host is in the way of a namespace's LAN flows by a veth, or they
+ * in its: firewalls (a packet that one table accepts is dropped by any other that says
+ * so), which are never edited, and programs at the same ports.  A person is told.
  */
 #ifndef ADIT_SUPERVISE_BYSTANDERS_H
 #define ADIT_SUPERVISE_BYSTANDERS_H

@@ -576,6 +576,16 @@ def test_a_firewall_that_is_in_the_way_is_named_with_what_to_do(net):
         assert place.log().count("drops what it does not know") == 0
 
 
+def test_a_program_at_a_port_that_leads_inside_is_named(net):
+    own = net.serve(servers.TcpEcho, net.host, "0.0.0.0", TCP)
+    with named.place(net, "media", net.provider.conf() + LAN) as place:
+        _, _, err = place.up()
+        assert f"port {TCP}/tcp is '" in err and f"(process {os.getpid()})" in err
+        inside = net.serve(servers.TcpEcho, netns.Netns("media"), INSIDE, INNER)
+        assert ask(net.lan, internet.HOST, TCP) == b"hello"
+        assert inside.seen and not own.seen
+
+
 def test_rules_flushed_on_the_host_come_back(net, media):
     media.serve(servers.TcpEcho, INSIDE, INNER)
     net.host.run("nft", "flush", "ruleset")
