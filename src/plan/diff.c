@@ -73,13 +73,13 @@ static int sort(struct side *side, const struct step *steps, size_t n_steps)
 {
 	side->step = steps;
 	side->n_steps = n_steps;
-	side->sorted = calloc(n_steps + 1, sizeof(*side->sorted));
+	side->sorted = calloc(n_steps + 1, sizeof(const struct step *));
 	side->is_kept = calloc(n_steps + 1, sizeof(*side->is_kept));
 	if (!side->sorted || !side->is_kept)
 		return -ENOMEM;
 	for (size_t i = 0; i < n_steps; i++)
 		side->sorted[i] = &steps[i];
-	qsort(side->sorted, n_steps, sizeof(*side->sorted), compare_pointers);
+	qsort(side->sorted, n_steps, sizeof(const struct step *), compare_pointers);
 	return 0;
 }
 

@@ -81,7 +81,7 @@ struct clients *clients_new(const struct clients_options *options)
 	clients->n_buckets = 1;
 	while (clients->n_buckets < options->max)
 		clients->n_buckets *= 2;
-	clients->bucket = calloc(clients->n_buckets, sizeof(clients->bucket[0]));
+	clients->bucket = calloc(clients->n_buckets, sizeof(struct client *));
 	if (!clients->bucket) {
 		free(clients);
 		return NULL;
