@@ -75,7 +75,7 @@ static int wait_until_usable(const struct step *step, struct host *host, struct 
 
 static int add(const struct step *step, struct host *host, struct error *err)
 {
-	struct link_address address;
+	struct link_address address = {0};
 	int r = find(step, host, &address, err);
 
 	if (r < 0)

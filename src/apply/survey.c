@@ -133,7 +133,7 @@ static bool is_desired(const struct host *host, const struct plan *desired)
 
 static int find_firewall(struct search *search, struct error *err)
 {
-	enum firewall firewall;
+	enum firewall firewall = FIREWALL_NONE;
 	struct step *step;
 	int r = look_at_firewall(search->host, search->desired, &firewall, err);
 

@@ -1,5 +1,10 @@
 #include "base/error.h"
 
+#undef error_set
+#undef error_at
+#undef error_errno
+#undef error_wrap
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -48,6 +48,20 @@ int error_errno(struct error *err, int code, const char *format, ...)
 int error_wrap(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void error_hint(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+#ifdef __clang_analyzer__
+/* It does not look into error.c, and would follow failures that succeed. */
+static inline int error_is_negative(int r)
+{
+	if (r >= 0)
+		__builtin_unreachable();
+	return r;
+}
+#define error_set(...)	 error_is_negative(error_set(__VA_ARGS__))
+#define error_at(...)	 error_is_negative(error_at(__VA_ARGS__))
+#define error_errno(...) error_is_negative(error_errno(__VA_ARGS__))
+#define error_wrap(...)	 error_is_negative(error_wrap(__VA_ARGS__))
+#endif
+
 /* Several errors of one task, in the order in which they were met.  Zeroed: none. */
 enum { ERROR_LIST_MAX = 8 };
 struct error_list {

@@ -168,9 +168,11 @@ static int confine(const struct place *place, struct unit *unit, bool is_dry_run
 static int release(struct unit *unit, struct piece *piece, struct error *err)
 {
 	bool is_any = false;
-	int r = unit_look(unit, NULL); /* one that has gone meanwhile may have left it */
-	size_t n = list_pieces(unit, piece);
+	size_t n;
+	int r;
 
+	(void)unit_look(unit, NULL); /* one that has gone meanwhile may have left it */
+	n = list_pieces(unit, piece);
 	for (size_t i = 0; i < n; i++) {
 		bool was_there = false;
 

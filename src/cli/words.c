@@ -62,10 +62,8 @@ int words_all_configured(const char *const **ret, struct error *err)
 		return error_errno(err, errno, "cannot read '%s'", folder);
 	names = calloc((size_t)n + 1, sizeof(*names));
 	for (int i = 0; i < n; i++) {
-		char *name = strndup(entry[i]->d_name, strlen(entry[i]->d_name) - 5);
-
 		if (names)
-			names[i] = name;
+			names[i] = strndup(entry[i]->d_name, strlen(entry[i]->d_name) - 5);
 		free(entry[i]);
 	}
 	free(entry);

@@ -164,7 +164,7 @@ int link_rename(struct nlsock *sock, const char *name, const char *new_name, str
 {
 	struct nlmsghdr *request;
 	struct ifinfomsg *header;
-	struct link_info link;
+	struct link_info link = {0};
 	int r = link_get(sock, name, &link, err);
 
 	if (r < 0)

@@ -80,11 +80,12 @@ int nlsock_adopt(int fd, struct nlsock **ret, struct error *err)
 	if (!sock)
 		return error_errno(err, ENOMEM, "cannot use a netlink socket");
 	r = nlsock_adopt_in(sock, fd, ret, err);
-	if (r < 0)
+	if (r != 0) {
 		free(sock);
-	else
-		sock->is_borrowed = false;
-	return r;
+		return r;
+	}
+	sock->is_borrowed = false;
+	return 0;
 }
 
 int nlsock_open(struct nlsock **ret, struct error *err)

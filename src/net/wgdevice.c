@@ -180,7 +180,7 @@ int wgdevice_probe(struct error *err)
 
 static bool has_room(const struct wgdevice *device, size_t len)
 {
-	return NLSOCK_REQUEST_MAX - device->request->nlmsg_len >= len;
+	return device->request && NLSOCK_REQUEST_MAX - device->request->nlmsg_len >= len;
 }
 
 static void begin(struct wgdevice *device)

@@ -29,9 +29,8 @@ static void pause_briefly(void)
 static int await_end(const struct place *place, struct error *err)
 {
 	struct instant deadline = instant_add(clock_now(), STOP_NS);
-	pid_t holder;
 
-	while ((holder = place_holder(place)) != 0) {
+	while (place_holder(place) != 0) {
 		if (instant_is_due(deadline, clock_now()))
 			return error_set(err, ETIMEDOUT, "the supervisor of '%s' does not end",
 					 place->name);

@@ -91,12 +91,11 @@ int hidden_load(struct hidden *hidden, const struct place *place, struct error *
 	FILE *file = fopen(place->hidden, "re");
 	char *line = NULL;
 	size_t size = 0;
-	ssize_t len;
 	int r = 0;
 
 	if (!file)
 		return error_errno(err, errno, "cannot read '%s'", place->hidden);
-	while (r == 0 && (len = getline(&line, &size, file)) > 0) {
+	while (r == 0 && getline(&line, &size, file) > 0) {
 		line[strcspn(line, "\n")] = '\0';
 		r = hidden_add(hidden, line);
 	}

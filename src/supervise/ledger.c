@@ -215,10 +215,11 @@ static int note(const struct place *place, const struct step_sysctl *sysctl, str
 int ledger_borrow(const struct place *place, const struct plan *plan, struct error *err)
 {
 	struct ledger *ledger = malloc(sizeof(*ledger));
-	int r = ledger ? 0 : error_set(err, ENOMEM, "out of memory");
+	int r;
 
-	if (r == 0)
-		r = read_ledger(place->ledger, ledger, err);
+	if (!ledger)
+		return error_set(err, ENOMEM, "out of memory");
+	r = read_ledger(place->ledger, ledger, err);
 	for (size_t i = 0; r == 0 && i < plan->n_steps; i++)
 		if (plan->step[i].kind == STEP_SYSCTL_SET && plan->step[i].sysctl.is_borrowed)
 			r = note(place, &plan->step[i].sysctl, ledger, err);
@@ -452,19 +453,21 @@ static int load_guard(const char *text, struct error *err)
 
 int ledger_guard(struct error *err)
 {
-	AUTO_FREE char *text = malloc(HOST_RULESET_TEXT_LEN);
-	AUTO_FREE struct guards *guards = calloc(1, sizeof(*guards));
-	struct host_guard guard;
-	int r;
+	struct guards *guards = calloc(1, sizeof(*guards));
+	char *text = malloc(HOST_RULESET_TEXT_LEN);
+	int r = guards && text ? walk(collect, guards, err)
+			       : error_set(err, ENOMEM, "out of memory");
 
-	if (!text || !guards)
-		return error_set(err, ENOMEM, "out of memory");
-	r = walk(collect, guards, err);
-	if (r < 0)
-		return r;
-	guard = judge(guards);
-	r = host_guard_print(&guard, text, HOST_RULESET_TEXT_LEN, err);
-	return r == 0 ? load_guard(text, err) : r;
+	if (r == 0) {
+		struct host_guard guard = judge(guards);
+
+		r = host_guard_print(&guard, text, HOST_RULESET_TEXT_LEN, err);
+	}
+	if (r == 0)
+		r = load_guard(text, err);
+	free(text);
+	free(guards);
+	return r;
 }
 
 int ledger_settle(const struct place *place, const struct plan *plan, struct error *err)

@@ -60,6 +60,8 @@ union endpoint prepare_choose_endpoint(const struct resolve_answer *answer,
 	AUTO(nlsock) struct nlsock *nl = NULL;
 	uint32_t start = find_start(answer, present);
 
+	if (answer->n_endpoints == 0)
+		return (union endpoint){.any.sa_family = AF_UNSPEC};
 	if (nlsock_open(&nl, NULL) < 0)
 		return answer->endpoint[start % answer->n_endpoints];
 	for (uint32_t i = 0; i < answer->n_endpoints; i++) {

@@ -38,10 +38,8 @@ static struct preview begin(const struct work *work)
 {
 	return (struct preview){
 		/* not the profile's: a child cannot read it */
-		.name = work->place.name,
-		.backend = work->backend->name,
-		.desired = &work->prepared.plan,
-		.host = work->host,
+		.name = work->place.name,	  .backend = work->backend->name,
+		.desired = &work->prepared.plan,  .host = work->host,
 		.resolv_conf = work->resolv_conf,
 	};
 }

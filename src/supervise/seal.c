@@ -344,7 +344,7 @@ static int make(const struct place *place, int record_fd, struct error *err)
 
 int seal_make(const struct place *place, bool *ret_was_there, struct error *err)
 {
-	struct pinned record;
+	struct pinned record = {0};
 	int r = place_make(place, err);
 	AUTO_FD int fd = r == 0 ? open_record(place, err) : r;
 	int found;
@@ -411,8 +411,8 @@ static int hold_again(const struct inside *inside, struct pinned *record, int re
 int seal_hold(const struct place *place, const struct inside *inside, struct error *err)
 {
 	AUTO_FD int fd = open_record(place, err);
-	struct pinned record;
-	struct pinned found;
+	struct pinned record = {0};
+	struct pinned found = {0};
 	struct stat info;
 	int r;
 
@@ -436,7 +436,7 @@ int seal_hold(const struct place *place, const struct inside *inside, struct err
 
 int seal_open(const struct place *place, struct inside *ret, struct error *err)
 {
-	struct pinned record;
+	struct pinned record = {0};
 	char holder[PATH_LEN];
 	const char *path;
 	AUTO_FD int netns = -1;
@@ -511,7 +511,7 @@ size_t seal_guests(const struct inside *inside, struct seal_guest *ret, size_t m
 
 pid_t seal_holder(const struct place *place)
 {
-	struct pinned record;
+	struct pinned record = {0};
 
 	return read_pinned(place->seal, &record, NULL) > 0 ? record.holder : 0;
 }

@@ -300,7 +300,7 @@ static int make_true(struct life *life, bool says_changes, struct error *err)
 		.plan = &life->prepared.host,
 		.says_changes = says_changes,
 	};
-	int tun;
+	int tun = -1;
 	int n = host_side_converge(&host, err);
 	int r = n < 0 ? n : watch_host_rules(life, err);
 
