@@ -68,6 +68,17 @@ static int drop_capabilities(const char *who, struct error *err)
 	return 0;
 }
 
+void lockdown_reset_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	for (int number = 1; number < NSIG; number++)
+		(void)signal(number, SIG_DFL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 int lockdown_drop_privileges(const struct lockdown *lockdown, struct error *err)
 {
 	int r = set_limits(lockdown, err);

@@ -32,6 +32,9 @@ struct lockdown {
  */
 int lockdown_drop_privileges(const struct lockdown *lockdown, struct error *err);
 
+/* No handler, nothing blocked, and SIGPIPE ignored: what the parent had set is its own. */
+void lockdown_reset_signals(void);
+
 /* An argument that must be `value` in the bits of `mask`. */
 struct lockdown_arg {
 	unsigned int index; /* from 0 */

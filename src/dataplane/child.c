@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/lockdown.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "dataplane/worker.h"
@@ -9,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -48,17 +48,6 @@ static void drop_terminal(void)
 		(void)(null < 0 ? close(fd) : dup2(null, fd));
 	if (log_get_level() != LOG_LEVEL_DEBUG)
 		(void)(null < 0 ? close(2) : dup2(null, 2));
-}
-
-static void reset_signals(void)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	for (int number = 1; number < NSIG; number++)
-		(void)signal(number, SIG_DFL);
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* Keeps only what the options name; *options then holds the new numbers. */
@@ -128,7 +117,7 @@ int child_run(const struct child_options *given)
 	(void)prctl(PR_SET_NAME, "adit-dataplane", 0, 0, 0);
 	secret_count_anew();
 	(void)mallopt(M_ARENA_MAX, 1); /* threads allocate too rarely to need their own */
-	reset_signals();
+	lockdown_reset_signals();
 	drop_terminal();
 	r = keep_descriptors(&options);
 	if (r == 0)

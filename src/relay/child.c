@@ -120,17 +120,6 @@ int child_filter_connector(void)
 
 /* ---- what the child leaves behind ---- */
 
-static void reset_signals(void)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	for (int number = 1; number < NSIG; number++)
-		(void)signal(number, SIG_DFL);
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /* 0 to 2 are /dev/null; standard error stays when a person debugs.  A process
  * group of its own, out of a terminal's reach; not a session, which would share the
  * processor with all others as one (sched(7), autogroup).
@@ -223,7 +212,7 @@ static int settle(const char *name, int channel, const struct child_place *at)
 	(void)prctl(PR_SET_NAME, name, 0, 0, 0);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	secret_count_anew();
-	reset_signals();
+	lockdown_reset_signals();
 	drop_terminal();
 	r = keep_descriptors(channel, at);
 	return r < 0 ? r : enter(at);
