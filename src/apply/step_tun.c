@@ -36,19 +36,14 @@ static int configure(const struct step *step, struct host *host, struct error *e
 	return r;
 }
 
-/* Which link it is, whatever somebody may call it later. */
 static int remember(const struct step *step, struct host *host, struct error *err)
 {
-	struct link_info link;
-	int r;
+	int r = host->record
+			? link_index_of(host->route, step->tun.name, &host->record->tunnel, err)
+			: 0;
 
-	if (!host->record)
-		return 0;
-	r = link_get(host->route, step->tun.name, &link, err);
 	if (r < 0)
 		(void)undo(step, host, NULL);
-	else
-		host->record->tunnel = link.index;
 	return r;
 }
 

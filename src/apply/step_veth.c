@@ -24,20 +24,6 @@ static int undo(const struct step *step, struct host *host, struct error *err)
 	return 0;
 }
 
-/* Which link it is, whatever somebody may call it later. */
-static int remember(const struct step *step, struct host *host, struct error *err)
-{
-	struct link_info link;
-	int r;
-
-	if (!host->record)
-		return 0;
-	r = link_get(host->route, step->veth.name, &link, err);
-	if (r == 0)
-		host->record->veth = link.index;
-	return r;
-}
-
 static int create(const struct step *step, struct host *host, struct error *err)
 {
 	struct link_pair pair = {.peer_netns = host->netns};
@@ -50,8 +36,8 @@ static int create(const struct step *step, struct host *host, struct error *err)
 	r = link_create_pair(host->route, &pair, err);
 	if (r == -EEXIST)
 		return r;
-	if (r == 0)
-		r = remember(step, host, err);
+	if (r == 0 && host->record)
+		r = link_index_of(host->route, step->veth.name, &host->record->veth, err);
 	/* An answer that got lost says nothing about what was done. */
 	if (r < 0)
 		(void)undo(step, host, NULL);

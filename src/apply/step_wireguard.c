@@ -14,20 +14,6 @@ static int undo(const struct step *step, struct host *host, struct error *err)
 	return r == -ENODEV ? 0 : r;
 }
 
-/* Which link it is, whatever somebody may call it later. */
-static int remember(const struct step *step, struct host *host, struct error *err)
-{
-	struct link_info link;
-	int r;
-
-	if (!host->record)
-		return 0;
-	r = link_get(host->route, step->tun.name, &link, err);
-	if (r == 0)
-		host->record->tunnel = link.index;
-	return r;
-}
-
 static int create(const struct step *step, struct host *host, struct error *err)
 {
 	int r;
@@ -37,8 +23,8 @@ static int create(const struct step *step, struct host *host, struct error *err)
 	r = wireguard_link_create(host->outside, step->tun.name, host->netns, step->tun.mtu, err);
 	if (r == -EEXIST)
 		return r;
-	if (r == 0)
-		r = remember(step, host, err);
+	if (r == 0 && host->record)
+		r = link_index_of(host->route, step->tun.name, &host->record->tunnel, err);
 	/* An answer that got lost says nothing about what was done. */
 	if (r < 0)
 		(void)undo(step, host, NULL);

@@ -138,6 +138,16 @@ static void put_addr_gen_none(struct nlmsghdr *request)
 	mnl_attr_nest_end(request, families);
 }
 
+int link_index_of(struct nlsock *sock, const char *name, uint32_t *ret, struct error *err)
+{
+	struct link_info link = {0};
+	int r = link_get(sock, name, &link, err);
+
+	if (r == 0)
+		*ret = link.index;
+	return r;
+}
+
 int link_change(struct nlsock *sock, const char *name, const struct link_change *change,
 		struct error *err)
 {
@@ -164,14 +174,14 @@ int link_rename(struct nlsock *sock, const char *name, const char *new_name, str
 {
 	struct nlmsghdr *request;
 	struct ifinfomsg *header;
-	struct link_info link = {0};
-	int r = link_get(sock, name, &link, err);
+	uint32_t index = 0;
+	int r = link_index_of(sock, name, &index, err);
 
 	if (r < 0)
 		return r;
 	request = nlsock_begin(sock, RTM_NEWLINK, 0, sizeof(struct ifinfomsg));
 	header = mnl_nlmsg_get_payload(request);
-	header->ifi_index = (int)link.index;
+	header->ifi_index = (int)index;
 	mnl_attr_put_strz(request, IFLA_IFNAME, new_name);
 	r = nlsock_exchange(sock, NULL, NULL, err);
 	if (r < 0)

@@ -50,6 +50,8 @@ int link_get(struct nlsock *sock, const char *name, struct link_info *ret, struc
 int link_get_in(struct nlsock *sock, int32_t nsid, const char *name, struct link_info *ret,
 		struct error *err);
 int link_get_index(struct nlsock *sock, uint32_t index, struct link_info *ret, struct error *err);
+/* Only its index, by which it is known whatever somebody may call it later. */
+int link_index_of(struct nlsock *sock, const char *name, uint32_t *ret, struct error *err);
 int link_change(struct nlsock *sock, const char *name, const struct link_change *change,
 		struct error *err);
 /* -EEXIST: there is one of the new name; -EBUSY: it is up, and Linux is older than

@@ -33,10 +33,15 @@ static void test_a_link_is_found_by_name_and_by_index(void **state)
 {
 	struct link_info by_name;
 	struct link_info by_index;
+	uint32_t index = 0;
 
 	(void)state;
 	NAMESPACE_OR_SKIP();
 	assert_int_equal(link_get(sock, "lo", &by_name, NULL), 0);
+	assert_int_equal(link_index_of(sock, "lo", &index, NULL), 0);
+	assert_int_equal(index, by_name.index);
+	assert_int_equal(link_index_of(sock, "none", &index, NULL), -ENODEV);
+	assert_int_equal(index, by_name.index);
 	assert_string_equal(by_name.name, "lo");
 	assert_string_equal(by_name.kind, "");
 	assert_int_equal(by_name.mtu, 65536);
