@@ -1,49 +1,31 @@
 #include "supervise/host_side.h"
 
 #include "apply/apply.h"
-#include "apply/record.h"
-#include "apply/survey.h"
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/log.h"
-#include "base/text.h"
 #include "plan/plan.h"
-#include "plan/print.h"
 #include "plan/veth.h"
+#include "supervise/amend.h"
 #include "supervise/ledger.h"
 #include "supervise/place.h"
 
 #include <errno.h>
 #include <unistd.h>
 
-enum { LINE_LEN = 256 };
-
-static void say(void *context, const struct step *step)
-{
-	char line[LINE_LEN];
-	struct text text;
-
-	(void)context;
-	text_init(&text, line, sizeof(line));
-	print_step(step, &text);
-	log_info("repairing: %s", line);
-}
-
 static int repair(const struct host_side *wanted, struct error *err)
 {
-	struct record record = {0};
+	const struct amend outside = {
+		.place = wanted->place,
+		.plan = wanted->plan,
+		.says_changes = wanted->says_changes,
+	};
 	struct host host;
 	int r = host_open(&host, err);
 
 	if (r < 0)
 		return r;
-	(void)record_load(wanted->place->record, &record, NULL);
-	host.record = &record;
 	host.netns = wanted->netns;
-	r = survey_repair(&host, wanted->plan, wanted->says_changes ? say : NULL, NULL, err);
-	/* also after a failure, which may have loaded a table and put it back */
-	(void)record_save(&record, wanted->place->record, NULL);
-	record_done(&record);
+	r = amend(&outside, &host, err);
 	host_done(&host);
 	return r;
 }
