@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "plan/plan.h"
+#include "report/facts.h"
 #include "report/findings.h"
 #include "supervise/names.h"
 #include "supervise/place.h"
@@ -87,10 +88,8 @@ static void judge_names(struct check *check, const struct preview *preview)
 static int print_json(const struct check *check)
 {
 	json_t *json = findings_json(&check->findings, check->place.name);
-	int r = 0;
+	int r = facts_print_json(json, stdout);
 
-	if (!json || json_dumpf(json, stdout, JSON_INDENT(2)) < 0 || putchar('\n') == EOF)
-		r = -ENOMEM;
 	json_decref(json);
 	return r;
 }
@@ -155,15 +154,9 @@ int command_check(int argc, char **argv)
 	int r;
 
 	log_set_prefix("adit check: ");
-	r = words_parse(&words, argc, argv, &err);
-	if (r > 0)
-		return EXIT_DONE;
-	if (r == 0 && words.n_names != 1)
-		r = error_set(&err, EINVAL, "which one? usage: adit check NAME");
-	if (r < 0) {
-		log_error(&err);
-		return EXIT_USAGE;
-	}
+	r = words_begin(&words, argc, argv, 1, 1, "which one? usage: adit check NAME");
+	if (r >= 0)
+		return r;
 	check = calloc(1, sizeof(*check));
 	r = check ? 0 : error_errno(&err, ENOMEM, "cannot check");
 	if (r == 0) {

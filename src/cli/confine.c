@@ -215,18 +215,18 @@ static int act(const struct confine_line *line, const struct words *words, struc
 
 int command_confine(int argc, char **argv)
 {
+	static const char wrong[] = "usage: adit confine [--undo] UNIT NAME";
 	struct confine_line line = {0};
 	struct words words = {.options = table, .target = &line, .print_help = print_help};
 	struct error err = {0};
 	int r;
 
 	log_set_prefix("adit confine: ");
-	r = words_parse(&words, argc, argv, &err);
-	if (r > 0)
-		return EXIT_DONE;
-	if (r == 0 && words.n_names != 2 && !(line.is_undo && words.n_names == 1))
-		r = error_set(&err, EINVAL, "usage: adit confine [--undo] UNIT NAME");
-	if (r < 0) {
+	r = words_begin(&words, argc, argv, 1, 2, wrong);
+	if (r >= 0)
+		return r;
+	if (words.n_names == 1 && !line.is_undo) {
+		(void)error_set(&err, EINVAL, "%s", wrong);
 		log_error(&err);
 		return EXIT_USAGE;
 	}

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "report/facts.h"
 #include "report/status.h"
 #include "supervise/control.h"
 #include "supervise/down.h"
@@ -43,7 +44,6 @@ struct named {
 	const char *help;
 	const struct option_spec *options;
 	words_each each;
-	uint64_t timeout_ns;
 };
 
 static const struct option_spec all_table[] = {
@@ -129,11 +129,11 @@ static int restart(void *context, const struct place *place, struct error *err)
 	return r < 0 ? r : start_supervisor(place, err);
 }
 
-static int print_json(const json_t *facts)
+static bool is_up(const json_t *answer)
 {
-	if (json_dumpf(facts, stdout, JSON_INDENT(2)) < 0 || putchar('\n') == EOF)
-		return -EIO;
-	return 0;
+	const char *state = json_string_value(json_object_get(answer, "state"));
+
+	return state && strcmp(state, "up") == 0;
 }
 
 static int status(void *context, const struct place *place, struct error *err)
@@ -145,9 +145,9 @@ static int status(void *context, const struct place *place, struct error *err)
 	if (r < 0)
 		return r;
 	if (line->tells_exit_code)
-		r = strcmp(json_string_value(json_object_get(answer, "state")), "up") == 0 ? 0 : -1;
+		r = is_up(answer) ? 0 : -1;
 	else if (line->is_json)
-		r = print_json(answer);
+		r = facts_print_json(answer, stdout);
 	else
 		status_print(answer, (int64_t)(clock_wall().ns / NS_PER_S), stdout);
 	json_decref(answer);
@@ -188,18 +188,18 @@ static const struct named commands[] = {
 	{"down",
 	 "Ends the tunnel and takes the namespace away. What still runs inside stays there,\n"
 	 "sealed, until it ends.",
-	 all_table, take_down, 0},
+	 all_table, take_down},
 	{"reload",
 	 "Reads NAME.conf anew and makes it true under what runs inside. When anything is\n"
 	 "wrong, nothing changes.",
-	 all_table, reload, 0},
+	 all_table, reload},
 	{"restart",
 	 "Ends the supervisor and starts it again; the namespace stays, sealed meanwhile,\n"
 	 "with all that runs inside.",
-	 all_table, restart, 0},
-	{"wait", "Waits until there has been a handshake.", wait_table, await, 0},
-	{"status", "What there is to know of a namespace.", status_table, status, 0},
-	{"list", "The namespaces there are.", list_table, NULL, 0},
+	 all_table, restart},
+	{"wait", "Waits until there has been a handshake.", wait_table, await},
+	{"status", "What there is to know of a namespace.", status_table, status},
+	{"list", "The namespaces there are.", list_table, NULL},
 };
 
 /* ---- the command line ---- */
@@ -222,20 +222,27 @@ static int print_list(const struct named_line *line)
 	json_t *item;
 
 	if (line->is_json)
-		return print_json(line->list) < 0 ? EXIT_FAILED : EXIT_DONE;
+		return facts_print_json(line->list, stdout) < 0 ? EXIT_FAILED : EXIT_DONE;
 	status_print_row(NULL, stdout);
 	json_array_foreach(line->list, i, item) status_print_row(item, stdout);
 	return EXIT_DONE;
 }
 
-static int list_all(struct named_line *line, struct error *err)
+static int fail(const struct error *err, int code)
+{
+	log_error(err);
+	return code;
+}
+
+static int list_all(struct named_line *line)
 {
 	const char *const *names;
-	int n = words_all_present(&names, err);
+	struct error err = {0};
+	int n = words_all_present(&names, &err);
 	int r;
 
 	if (n < 0)
-		return EXIT_FAILED;
+		return fail(&err, EXIT_FAILED);
 	line->list = json_array();
 	line->asked = calloc((size_t)n + 1, sizeof(*line->asked));
 	r = line->asked ? words_for_each(names, n, list_begin, line) : EXIT_FAILED;
@@ -248,10 +255,11 @@ static int list_all(struct named_line *line, struct error *err)
 	return r;
 }
 
-static int fail(const struct error *err, int code)
+static int list(struct words *words, int argc, char **argv)
 {
-	log_error(err);
-	return code;
+	int r = words_begin(words, argc, argv, 0, 0, "adit list takes no NAME");
+
+	return r >= 0 ? r : list_all(words->target);
 }
 
 int command_named(int argc, char **argv)
@@ -269,16 +277,11 @@ int command_named(int argc, char **argv)
 	(void)snprintf(prefix, sizeof(prefix), "adit %s: ", name);
 	log_set_prefix(prefix);
 	words.options = current->options;
-	r = words_parse(&words, argc, argv, &err);
-	if (r > 0)
-		return EXIT_DONE;
-	if (r < 0)
-		return fail(&err, EXIT_USAGE);
-	if (!current->each) {
-		if (words.n_names == 0)
-			r = list_all(&line, &err);
-		return words.n_names == 0 ? r : EXIT_USAGE;
-	}
+	if (!current->each)
+		return list(&words, argc, argv);
+	r = words_begin(&words, argc, argv, 0, WORDS_MAX, "");
+	if (r >= 0)
+		return r;
 	if (line.is_all && (words.n_names = words_all_present(&words.name, &err)) < 0)
 		return fail(&err, EXIT_FAILED);
 	if (words.n_names == 0 && !line.is_all) {

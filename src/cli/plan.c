@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "plan/plan.h"
+#include "report/facts.h"
 #include "report/steps.h"
 #include "supervise/preview.h"
 
@@ -110,8 +111,8 @@ static int print_json(void *context, const struct preview *preview, struct error
 			preview->survey != NULL, "backend", preview->backend, "mtu",
 			(int)preview->desired->mtu, "steps", steps, "foreign_links",
 			list_foreign(preview->survey));
-	if (r == 0 && (!all || json_dumpf(all, stdout, JSON_INDENT(2)) < 0 || putchar('\n') == EOF))
-		r = -ENOMEM;
+	if (r == 0)
+		r = facts_print_json(all, stdout);
 	json_decref(all);
 	return r < 0 ? error_errno(err, -r, "cannot write the plan") : flush(err);
 }
@@ -124,15 +125,9 @@ int command_plan(int argc, char **argv)
 	int r;
 
 	log_set_prefix("adit plan: ");
-	r = words_parse(&words, argc, argv, &err);
-	if (r > 0)
-		return EXIT_DONE;
-	if (r == 0 && words.n_names != 1)
-		r = error_set(&err, EINVAL, "which one? usage: adit plan NAME|FILE");
-	if (r < 0) {
-		log_error(&err);
-		return EXIT_USAGE;
-	}
+	r = words_begin(&words, argc, argv, 1, 1, "which one? usage: adit plan NAME|FILE");
+	if (r >= 0)
+		return r;
 	r = preview_make(words.name[0], line.is_json ? print_json : print_text, NULL, &err);
 	if (r < 0 && err.code != 0)
 		log_error(&err);

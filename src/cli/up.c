@@ -134,18 +134,9 @@ int command_seal(int argc, char **argv)
 	struct seal_line line = {0};
 	struct words words = {
 		.options = seal_table, .target = &line, .print_help = print_seal_help};
-	struct error err = {0};
 	int r;
 
 	log_set_prefix("adit seal: ");
-	r = words_parse(&words, argc, argv, &err);
-	if (r > 0)
-		return EXIT_DONE;
-	if (r == 0 && words.n_names == 0)
-		r = error_set(&err, EINVAL, "which name? usage: adit seal NAME...");
-	if (r < 0) {
-		log_error(&err);
-		return EXIT_USAGE;
-	}
-	return words_for_each(words.name, words.n_names, seal, &line);
+	r = words_begin(&words, argc, argv, 1, WORDS_MAX, "which name? usage: adit seal NAME...");
+	return r >= 0 ? r : words_for_each(words.name, words.n_names, seal, &line);
 }

@@ -39,6 +39,21 @@ int words_parse(struct words *words, int argc, char **argv, struct error *err)
 	return 0;
 }
 
+int words_begin(struct words *words, int argc, char **argv, int least, int most, const char *wrong)
+{
+	struct error err = {0};
+	int r = words_parse(words, argc, argv, &err);
+
+	if (r > 0)
+		return EXIT_DONE;
+	if (r == 0 && (words->n_names < least || words->n_names > most))
+		r = error_set(&err, EINVAL, "%s", wrong);
+	if (r == 0)
+		return -1;
+	log_error(&err);
+	return EXIT_USAGE;
+}
+
 /* ---- all of them ---- */
 
 static int is_configuration(const struct dirent *entry)

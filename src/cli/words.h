@@ -11,11 +11,9 @@ struct place;
 enum { WORDS_MAX = 1024 };
 
 struct words {
-	const char *usage; /* "adit up NAME..." */
 	const struct option_spec *options;
 	void *target; /* the options' struct */
 	void (*print_help)(void);
-	bool may_be_none; /* without a name: all there are */
 	const char *const *name;
 	int n_names;
 	const char *storage[WORDS_MAX];
@@ -23,6 +21,10 @@ struct words {
 
 /* Fills name and n_names.  0: go on; 1: help was printed; negative: say err. */
 int words_parse(struct words *words, int argc, char **argv, struct error *err);
+/* The beginning of a subcommand that wants at least and at most so many names, or says
+ * `wrong`.  -1: go on; else the status to end with, and what is wrong has been said.
+ */
+int words_begin(struct words *words, int argc, char **argv, int least, int most, const char *wrong);
 
 /* Every NAME.conf of /etc/adit, or of the user's own folder: --all of `adit up`.
  * The names stay until the process ends.  Returns how many.
