@@ -24,9 +24,7 @@ struct look {
 	struct plan_host_environment *host;
 	struct link_info *link; /* owned */
 	size_t n_links;
-	uint32_t default_link; /* index; 0: none yet */
-	uint32_t default_metric;
-	bool is_default_v4;
+	struct route_default best;
 };
 
 static int keep_link(void *context, const struct link_info *link)
@@ -67,20 +65,6 @@ static int keep_address(void *context, const struct link_address *address)
 	return 0;
 }
 
-/* The first in the order in which the kernel would take them, IPv4's before IPv6's. */
-static void consider_default(struct look *look, const struct route *route)
-{
-	bool is_v4 = address_is_v4(&route->to.address);
-
-	if (look->default_link != 0 &&
-	    (is_v4 < look->is_default_v4 ||
-	     (is_v4 == look->is_default_v4 && route->metric >= look->default_metric)))
-		return;
-	look->default_link = route->oif;
-	look->default_metric = route->metric;
-	look->is_default_v4 = is_v4;
-}
-
 /* A link without neighbours of its own network is told from others by its routes. */
 static bool is_tunnel(const struct look *look, uint32_t index)
 {
@@ -95,10 +79,8 @@ static int keep_route(void *context, const struct route *route)
 
 	if (route->type != ROUTE_UNICAST || route->table != RT_TABLE_MAIN || route->oif == 0)
 		return 0;
-	if (route->to.len == 0)
-		consider_default(look, route);
-	else if (!route->has_gateway && route->to.len >= ROUTE_LEN_LEAST &&
-		 is_tunnel(look, route->oif))
+	route_consider_default(&look->best, route);
+	if (!route->has_gateway && route->to.len >= ROUTE_LEN_LEAST && is_tunnel(look, route->oif))
 		add_subnet(look, route->oif, &route->to, false);
 	return 0;
 }
@@ -147,7 +129,7 @@ int observe_host(struct nlsock *sock, struct plan_host_environment *ret, struct 
 		r = ifaddr_dump(sock, keep_address, &look, err);
 	if (r == 0)
 		r = route_dump(sock, keep_route, &look, err);
-	link = r == 0 ? link_of(&look, look.default_link) : NULL;
+	link = r == 0 ? link_of(&look, look.best.oif) : NULL;
 	if (link)
 		memcpy(ret->default_link, link->name, sizeof(ret->default_link));
 	if (r == 0)

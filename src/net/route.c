@@ -223,6 +223,19 @@ int route_dump(struct nlsock *sock, route_each each, void *context, struct error
 	return r;
 }
 
+void route_consider_default(struct route_default *best, const struct route *route)
+{
+	bool is_v4 = address_is_v4(&route->to.address);
+
+	if (route->type != ROUTE_UNICAST || route->table != RT_TABLE_MAIN || route->oif == 0 ||
+	    route->to.len != 0)
+		return;
+	if (best->oif != 0 &&
+	    (is_v4 < best->is_v4 || (is_v4 == best->is_v4 && route->metric >= best->metric)))
+		return;
+	*best = (struct route_default){route->oif, route->metric, is_v4};
+}
+
 static void read_mtu(const struct nlattr *metrics, struct route_path *ret)
 {
 	struct attrs attrs = attrs_of_nest(metrics);

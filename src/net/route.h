@@ -51,6 +51,16 @@ int route_delete(struct nlsock *sock, const struct route *route, struct error *e
 typedef int (*route_each)(void *context, const struct route *route);
 int route_dump(struct nlsock *sock, route_each each, void *context, struct error *err);
 
+/* The host's default route, found in a dump: zeroed at first, and shown each route of
+ * the main table.  Of several IPv4's comes before IPv6's, then the smaller metric.
+ */
+struct route_default {
+	uint32_t oif; /* 0: none yet */
+	uint32_t metric;
+	bool is_v4;
+};
+void route_consider_default(struct route_default *best, const struct route *route);
+
 struct route_path {
 	uint32_t oif;
 	uint32_t

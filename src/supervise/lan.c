@@ -13,7 +13,6 @@
 #include "supervise/inside.h"
 
 #include <errno.h>
-#include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -23,21 +22,9 @@ _Static_assert((int)PROFILE_FORWARDS_MAX <= (int)RELAY_FORWARDS_MAX, "each has r
 
 /* ---- the LAN interface ---- */
 
-struct search {
-	uint32_t oif; /* 0: none yet */
-	uint32_t metric;
-};
-
 static int take_default(void *context, const struct route *route)
 {
-	struct search *search = context;
-
-	if (route->type != ROUTE_UNICAST || route->to.len != 0 || route->table != RT_TABLE_MAIN ||
-	    route->oif == 0)
-		return 0;
-	if (search->oif != 0 && search->metric <= route->metric)
-		return 0;
-	*search = (struct search){.oif = route->oif, .metric = route->metric};
+	route_consider_default(context, route);
 	return 0;
 }
 
@@ -45,7 +32,7 @@ static int take_default(void *context, const struct route *route)
 static void find_interface(const struct profile *profile, char ret[IFNAMSIZ])
 {
 	AUTO(nlsock) struct nlsock *nl = NULL;
-	struct search search = {0};
+	struct route_default best = {0};
 	struct link_info link;
 
 	ret[0] = '\0';
@@ -53,8 +40,8 @@ static void find_interface(const struct profile *profile, char ret[IFNAMSIZ])
 		memcpy(ret, profile->lan_interface, IFNAMSIZ);
 		return;
 	}
-	if (nlsock_open(&nl, NULL) < 0 || route_dump(nl, take_default, &search, NULL) < 0 ||
-	    search.oif == 0 || link_get_index(nl, search.oif, &link, NULL) < 0)
+	if (nlsock_open(&nl, NULL) < 0 || route_dump(nl, take_default, &best, NULL) < 0 ||
+	    best.oif == 0 || link_get_index(nl, best.oif, &link, NULL) < 0)
 		return;
 	memcpy(ret, link.name, IFNAMSIZ);
 }

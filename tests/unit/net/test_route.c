@@ -505,9 +505,54 @@ static void test_a_mapped_destination_is_passed_over(void **state)
 
 #define REAL(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void test_the_default_route_is_ipv4s_before_ipv6s_and_the_smaller_metrics(void **state)
+{
+	struct route route = {.type = ROUTE_UNICAST, .table = RT_TABLE_MAIN, .oif = 1};
+	struct route_default best = {0};
+
+	(void)state;
+	assert_true(prefix_parse("::/0", 4, &route.to));
+	route_consider_default(&best, &route);
+	assert_int_equal(best.oif, 1);
+	assert_true(prefix_parse("0.0.0.0/0", 9, &route.to));
+	route.oif = 2;
+	route.metric = 600;
+	route_consider_default(&best, &route);
+	assert_int_equal(best.oif, 2);
+	route.oif = 3;
+	route_consider_default(&best, &route); /* of two alike the first */
+	assert_int_equal(best.oif, 2);
+	route.metric = 100;
+	route_consider_default(&best, &route);
+	assert_int_equal(best.oif, 3);
+}
+
+static void test_what_is_no_default_route_is_not_considered(void **state)
+{
+	struct route route = {.type = ROUTE_UNICAST, .table = RT_TABLE_MAIN, .oif = 1};
+	struct route_default best = {0};
+
+	(void)state;
+	assert_true(prefix_parse("10.0.0.0/8", 10, &route.to));
+	route_consider_default(&best, &route);
+	assert_true(prefix_parse("0.0.0.0/0", 9, &route.to));
+	route.type = ROUTE_UNREACHABLE;
+	route_consider_default(&best, &route);
+	route.type = ROUTE_UNICAST;
+	route.table = 99;
+	route_consider_default(&best, &route);
+	route.table = RT_TABLE_MAIN;
+	route.oif = 0;
+	route_consider_default(&best, &route);
+	assert_int_equal(best.oif, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			test_the_default_route_is_ipv4s_before_ipv6s_and_the_smaller_metrics),
+		cmocka_unit_test(test_what_is_no_default_route_is_not_considered),
 		REAL(test_routes_of_both_families_come_and_go),
 		REAL(test_the_unreachable_stand_behind_the_others),
 		REAL(test_a_gateway_and_another_table),
