@@ -74,16 +74,23 @@ void keeper_done(struct keeper *keeper)
 static int on_event(void *context, int fd, uint32_t events);
 static int on_death(void *context, int fd, uint32_t events);
 
-int keeper_open(struct keeper *keeper, struct error *err)
+static struct tunnel_config config_of(const struct keeper *keeper)
 {
 	struct tunnel_config config = {
 		.profile = keeper->profile,
 		.tun_fd = -1,
 		.starts_handshake = true,
 	};
-	int r;
 
 	keeper->fill_config(keeper->context, &config);
+	return config;
+}
+
+int keeper_open(struct keeper *keeper, struct error *err)
+{
+	struct tunnel_config config = config_of(keeper);
+	int r;
+
 	takeover_hand_on(&keeper->takeover, clock_now(), clock_wall(), &config);
 	takeover_note_start(&keeper->takeover, clock_now());
 	r = tunnel_open(&config, &keeper->tunnel, err);
@@ -97,13 +104,8 @@ int keeper_open(struct keeper *keeper, struct error *err)
 
 int keeper_configure(struct keeper *keeper, struct error *err)
 {
-	struct tunnel_config config = {
-		.profile = keeper->profile,
-		.tun_fd = -1,
-		.starts_handshake = true,
-	};
+	struct tunnel_config config = config_of(keeper);
 
-	keeper->fill_config(keeper->context, &config);
 	return tunnel_set_config(keeper->tunnel, &config, err);
 }
 

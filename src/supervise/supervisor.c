@@ -30,6 +30,13 @@ static const char store_tun[] = "tun";
 
 /* ---- what there is to tell ---- */
 
+/* False: there is no data plane that answers, and *ret is zeroes. */
+static bool ask_tunnel(const struct life *life, struct tunnel_stats *ret)
+{
+	*ret = (struct tunnel_stats){0};
+	return life->keeper.tunnel && tunnel_read_stats(life->keeper.tunnel, ret, NULL) == 0;
+}
+
 static void fill_snapshot(const struct life *life, const struct tunnel_stats *stats,
 			  struct snapshot *ret)
 {
@@ -121,11 +128,10 @@ static void follow_network(struct life *life)
 
 static int answer_status(struct life *life, int fd, bool is_brief)
 {
-	struct tunnel_stats stats = {0};
+	struct tunnel_stats stats;
 	struct snapshot snapshot;
 	json_t *answer;
-	bool has_stats =
-		life->keeper.tunnel && tunnel_read_stats(life->keeper.tunnel, &stats, NULL) == 0;
+	bool has_stats = ask_tunnel(life, &stats);
 
 	fill_snapshot(life, has_stats ? &stats : NULL, &snapshot);
 	answer = snapshot_json(&snapshot);
@@ -234,9 +240,8 @@ static uint64_t tick_ns(const struct life *life)
 
 static void tick(struct life *life, struct instant now)
 {
-	struct tunnel_stats stats = {0};
-	bool has_stats =
-		life->keeper.tunnel && tunnel_read_stats(life->keeper.tunnel, &stats, NULL) == 0;
+	struct tunnel_stats stats;
+	bool has_stats = ask_tunnel(life, &stats);
 
 	tell_systemd(life, has_stats ? &stats : NULL);
 	tunnel_stats_done(&stats);
