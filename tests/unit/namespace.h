@@ -30,6 +30,19 @@ static inline bool namespace_write(const char *path, const char *text)
 	return is_written;
 }
 
+/* Into a user namespace that has one user, who is root there; false: not here. */
+static inline bool namespace_enter_alone(void)
+{
+	char uid_map[64];
+	char gid_map[64];
+
+	(void)snprintf(uid_map, sizeof(uid_map), "0 %u 1", getuid());
+	(void)snprintf(gid_map, sizeof(gid_map), "0 %u 1", getgid());
+	return unshare(CLONE_NEWUSER) == 0 && namespace_write("/proc/self/setgroups", "deny") &&
+	       namespace_write("/proc/self/uid_map", uid_map) &&
+	       namespace_write("/proc/self/gid_map", gid_map);
+}
+
 /* Once for a test program. */
 static inline int namespace_group_setup(void **state)
 {

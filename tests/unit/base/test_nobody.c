@@ -5,8 +5,6 @@
 
 #include "base/nobody.h"
 
-#include <sched.h>
-#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,19 +19,9 @@ static int in_child(int (*function)(void))
 	return WEXITSTATUS(status);
 }
 
-static int enter(const char *map)
-{
-	return unshare(CLONE_NEWUSER) == 0 && namespace_write("/proc/self/setgroups", "deny") &&
-	       namespace_write("/proc/self/uid_map", map) &&
-	       namespace_write("/proc/self/gid_map", map);
-}
-
 static int with_one_user(void)
 {
-	char map[64];
-
-	(void)snprintf(map, sizeof(map), "0 %u 1", getuid());
-	return enter(map) ? nobody_is_there() : 77;
+	return namespace_enter_alone() ? nobody_is_there() : 77;
 }
 
 static int without_root(void)

@@ -95,11 +95,8 @@ static void test_root_has_a_nobody_for_the_data_plane(void **state)
 static int choose_rootless(void)
 {
 	struct sandbox_options options = {.has_ids = true};
-	char map[64];
 
-	(void)snprintf(map, sizeof(map), "0 %u 1", getuid());
-	if (unshare(CLONE_NEWUSER) < 0 || !namespace_write("/proc/self/setgroups", "deny") ||
-	    !namespace_write("/proc/self/uid_map", map))
+	if (!namespace_enter_alone())
 		return 77;
 	privilege_choose_ids(&options);
 	return options.has_ids ? 1 : 0;
