@@ -89,16 +89,23 @@ static int on_stats(void *context, const struct tunnel_stats *stats)
 	return clients_retry(&life->clients);
 }
 
+/* Plans anew with what is known of the host and of the way to the peers now. */
+static void replan(struct life *life)
+{
+	struct error err = {0};
+	int r = prepare_plan(&life->prepared, life_backend(life->backend), &err);
+
+	if (r == 0)
+		r = life_converge(life, &err);
+	if (r < 0)
+		log_error(&err);
+}
+
 /* The way there may have another MTU. */
 static int on_endpoint(void *context, size_t peer)
 {
-	struct life *life = context;
-	struct error err;
-
 	(void)peer;
-	if (prepare_plan(&life->prepared, life_backend(life->backend), &err) < 0 ||
-	    life_converge(life, &err) < 0)
-		log_error(&err);
+	replan(context);
 	return 0;
 }
 
@@ -114,14 +121,8 @@ static void on_network(void *context)
 /* Who is in the LAN, by which link, and whether the host is a router for others. */
 static void follow_network(struct life *life)
 {
-	struct error err = {0};
-	int r = prepare_plan(&life->prepared, life_backend(life->backend), &err);
-
 	life->follow = (struct instant){0};
-	if (r == 0)
-		r = life_converge(life, &err);
-	if (r < 0)
-		log_error(&err);
+	replan(life);
 }
 
 /* ---- requests ---- */
