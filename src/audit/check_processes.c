@@ -58,10 +58,10 @@ static void judge_sockets(const struct process *process, struct finding_list *fi
 	if (!process->has_sockets) {
 		finding.verdict = VERDICT_UNKNOWN;
 		finding_add(findings, &finding, "its descriptors cannot be looked at");
-	} else if (process->n_outside > 0) {
+	} else if (process->sockets.n_outside > 0) {
 		finding_add(findings, &finding,
 			    "holds a socket of outside (descriptor %d, %zu in all)",
-			    process->outside_fd, process->n_outside);
+			    process->sockets.outside_fd, process->sockets.n_outside);
 	}
 }
 

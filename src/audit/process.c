@@ -103,7 +103,6 @@ static void look_around(struct process *process)
 static bool look(const struct search *search, struct process *process)
 {
 	char status[STATUS_LEN];
-	int r;
 
 	if (read_file(process->pid, "comm", process->name, sizeof(process->name)) < 0 ||
 	    read_file(process->pid, "status", status, sizeof(status)) < 0)
@@ -113,9 +112,7 @@ static bool look(const struct search *search, struct process *process)
 	process->is_hosts_user = is_namespace(process->pid, "user", &search->userns);
 	process->capabilities = read_status(status, "\nCapPrm:", 16);
 	look_around(process);
-	r = sockets_count_outside(process->pid, search->netns_fd, &process->n_outside,
-				  &process->outside_fd);
-	process->has_sockets = r == 0;
+	process->has_sockets = sockets_look(process->pid, search->netns_fd, &process->sockets) == 0;
 	return is_namespace(process->pid, "net", &search->netns);
 }
 

@@ -7,6 +7,7 @@
 #define ADIT_AUDIT_PROCESS_H
 
 #include "audit/finding.h"
+#include "audit/sockets.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,8 +44,7 @@ struct process {
 	unsigned int services; /* bits, 1 << enum process_service: within its reach */
 
 	bool has_sockets; /* its descriptors could be looked at */
-	size_t n_outside; /* network sockets of another network namespace */
-	int outside_fd;	  /* one of them, by its number there */
+	struct sockets sockets;
 };
 
 /* Whom not to look at: adit's own. */

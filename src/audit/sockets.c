@@ -32,22 +32,24 @@ static bool leads_to_network(int socket)
 	return false;
 }
 
-/* 1, 0, or what kept us from seeing it.  Who may not ask for a socket's namespace has no
- * power over that, and has some over the one inside.
+enum where { NO_NETWORK, INSIDE, OUTSIDE };
+
+/* An enum where, or what kept us from seeing it.  Who may not ask for a socket's namespace
+ * has no power over that, and has some over the one inside.
  */
-static int is_outside(int pidfd, int fd, int netns)
+static int look(int pidfd, int fd, int netns)
 {
 	AUTO_FD int socket = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 	AUTO_FD int other = -1;
 
 	if (socket < 0)
-		return errno == EBADF ? 0 : -errno;
+		return errno == EBADF ? NO_NETWORK : -errno;
 	if (!leads_to_network(socket))
-		return 0;
+		return NO_NETWORK;
 	other = ioctl(socket, SIOCGSKNS);
 	if (other < 0)
-		return errno == EPERM ? 1 : -errno;
-	return !netns_is_same(other, netns);
+		return errno == EPERM ? OUTSIDE : -errno;
+	return netns_is_same(other, netns) ? INSIDE : OUTSIDE;
 }
 
 /* By its link in /proc, so that only sockets are ever taken hold of. */
@@ -60,33 +62,33 @@ static bool is_socket(int folder, const char *name)
 	       strncmp(target, "socket:", strlen("socket:")) == 0;
 }
 
-static int count(DIR *folder, int pidfd, int netns, size_t *ret, int *ret_fd)
+static int look_at_all(DIR *folder, int pidfd, int netns, struct sockets *ret)
 {
 	struct dirent *entry;
 
 	while ((entry = readdir(folder))) {
 		int fd = (int)strtol(entry->d_name, NULL, 10);
-		int r;
+		int r = is_socket(dirfd(folder), entry->d_name) ? look(pidfd, fd, netns)
+								: NO_NETWORK;
 
-		if (!is_socket(dirfd(folder), entry->d_name))
-			continue;
-		r = is_outside(pidfd, fd, netns);
 		if (r < 0)
 			return r;
-		if (r > 0) {
-			*ret_fd = fd;
-			(*ret)++;
+		if (r == INSIDE) {
+			ret->inside_fd = fd;
+			ret->n_inside++;
+		} else if (r == OUTSIDE) {
+			ret->outside_fd = fd;
+			ret->n_outside++;
 		}
 	}
 	return 0;
 }
 
-int sockets_count_outside(pid_t pid, int netns, size_t *ret, int *ret_fd)
+int sockets_look(pid_t pid, int netns, struct sockets *ret)
 {
 	AUTO_FD int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct sockets sockets = {.inside_fd = -1, .outside_fd = -1};
 	char path[PATH_LEN];
-	size_t n = 0;
-	int fd = -1;
 	DIR *folder;
 	int r;
 
@@ -96,11 +98,9 @@ int sockets_count_outside(pid_t pid, int netns, size_t *ret, int *ret_fd)
 	folder = opendir(path);
 	if (!folder)
 		return -errno;
-	r = count(folder, pidfd, netns, &n, &fd);
+	r = look_at_all(folder, pidfd, netns, &sockets);
 	(void)closedir(folder);
-	if (r < 0)
-		return r;
-	*ret = n;
-	*ret_fd = fd;
-	return 0;
+	if (r == 0)
+		*ret = sockets;
+	return r;
 }

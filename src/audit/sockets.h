@@ -1,4 +1,4 @@
-/* Network sockets that a process holds and that are another network namespace's.
+/* Network sockets that a process holds, by the network namespace that they are of.
  *
  * Source: pidfd_getfd(2), SIOCGSKNS of linux/sockios.h.
  */
@@ -8,10 +8,18 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Counts those of process `pid` that are not of that namespace; *ret_fd is one of them, by its
- * number there.  UNIX sockets lead to no network and do not count.  -EPERM and so on: they
- * cannot be looked at; -ESRCH, -ENOENT: the process has ended.
+/* Each of the two is one of them, by its number there; -1: there are none. */
+struct sockets {
+	size_t n_inside;
+	int inside_fd;
+	size_t n_outside;
+	int outside_fd;
+};
+
+/* Those of process `pid`: of that namespace, and of others.  UNIX sockets lead to no
+ * network and do not count.  -EPERM and so on: they cannot be looked at; -ESRCH,
+ * -ENOENT: the process has ended.
  */
-int sockets_count_outside(pid_t pid, int netns, size_t *ret, int *ret_fd);
+int sockets_look(pid_t pid, int netns, struct sockets *ret);
 
 #endif

@@ -46,22 +46,25 @@ struct named {
 	words_each each;
 };
 
+static const char all_help[] = "all that are there";
+
 static const struct option_spec all_table[] = {
-	{"all", OPTION_FLAG, offsetof(struct named_line, is_all), NULL, "all that are there"},
+	{"all", OPTION_FLAG, offsetof(struct named_line, is_all), NULL, all_help},
 	{NULL, OPTION_FLAG, 0, NULL, NULL},
 };
 
 static const struct option_spec wait_table[] = {
-	{"all", OPTION_FLAG, offsetof(struct named_line, is_all), NULL, "all that are there"},
+	{"all", OPTION_FLAG, offsetof(struct named_line, is_all), NULL, all_help},
 	{"timeout", OPTION_SECONDS, offsetof(struct named_line, timeout_ns), "SECONDS",
 	 "give up then (default: never)"},
 	{NULL, OPTION_FLAG, 0, NULL, NULL},
 };
 
 static const struct option_spec status_table[] = {
+	{"all", OPTION_FLAG, offsetof(struct named_line, is_all), NULL, all_help},
 	{"json", OPTION_FLAG, offsetof(struct named_line, is_json), NULL, "facts for programs"},
 	{"exit-code", OPTION_FLAG, offsetof(struct named_line, tells_exit_code), NULL,
-	 "print nothing: 0 the tunnel is up, 1 it is not"},
+	 "print nothing: 0 the tunnel is up (of all that are named), 1 it is not"},
 	{NULL, OPTION_FLAG, 0, NULL, NULL},
 };
 
@@ -228,26 +231,16 @@ static int print_list(const struct named_line *line)
 	return EXIT_DONE;
 }
 
-static int fail(const struct error *err, int code)
+static int list_all(const struct words *words)
 {
-	log_error(err);
-	return code;
-}
-
-static int list_all(struct named_line *line)
-{
-	const char *const *names;
-	struct error err = {0};
-	int n = words_all_present(&names, &err);
+	struct named_line *line = words->target;
 	int r;
 
-	if (n < 0)
-		return fail(&err, EXIT_FAILED);
 	line->list = json_array();
-	line->asked = calloc((size_t)n + 1, sizeof(*line->asked));
-	r = line->asked ? words_for_each(names, n, list_begin, line) : EXIT_FAILED;
+	line->asked = calloc((size_t)words->n_names + 1, sizeof(*line->asked));
+	r = line->asked ? words_for_each(words, list_begin, line) : EXIT_FAILED;
 	if (r == EXIT_DONE)
-		r = words_for_each(names, n, list_finish, line);
+		r = words_for_each(words, list_finish, line);
 	if (r == EXIT_DONE)
 		r = print_list(line);
 	json_decref(line->list);
@@ -255,20 +248,18 @@ static int list_all(struct named_line *line)
 	return r;
 }
 
-static int list(struct words *words, int argc, char **argv)
-{
-	int r = words_begin(words, argc, argv, 0, 0, "adit list takes no NAME");
-
-	return r >= 0 ? r : list_all(words->target);
-}
-
 int command_named(int argc, char **argv)
 {
 	struct named_line line = {0};
-	struct words words = {.target = &line, .print_help = print_help};
-	struct error err = {0};
+	struct words words = {
+		.target = &line,
+		.print_help = print_help,
+		.find_all = words_all_present,
+		.is_all = &line.is_all,
+	};
 	const char *name = argv[0];
 	static char prefix[32]; /* the log borrows it */
+	char wrong[64];
 	int r;
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
@@ -277,16 +268,11 @@ int command_named(int argc, char **argv)
 	(void)snprintf(prefix, sizeof(prefix), "adit %s: ", name);
 	log_set_prefix(prefix);
 	words.options = current->options;
-	if (!current->each)
-		return list(&words, argc, argv);
-	r = words_begin(&words, argc, argv, 0, WORDS_MAX, "");
-	if (r >= 0)
-		return r;
-	if (line.is_all && (words.n_names = words_all_present(&words.name, &err)) < 0)
-		return fail(&err, EXIT_FAILED);
-	if (words.n_names == 0 && !line.is_all) {
-		(void)error_set(&err, EINVAL, "which one? usage: adit %s NAME...", name);
-		return fail(&err, EXIT_USAGE);
+	if (!current->each) {
+		r = words_begin(&words, argc, argv, 0, 0, "adit list takes no NAME");
+		return r >= 0 ? r : list_all(&words);
 	}
-	return words_for_each(words.name, words.n_names, current->each, &line);
+	(void)snprintf(wrong, sizeof(wrong), "which one? usage: adit %s NAME...", name);
+	r = words_begin(&words, argc, argv, 1, WORDS_MAX, wrong);
+	return r >= 0 ? r : words_for_each(&words, current->each, &line);
 }

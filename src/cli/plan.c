@@ -14,10 +14,14 @@
 #include <stdio.h>
 
 struct plan_line {
+	bool is_all;
 	bool is_json;
+	bool has_several;
 };
 
 static const struct option_spec plan_table[] = {
+	{"all", OPTION_FLAG, offsetof(struct plan_line, is_all), NULL,
+	 "every NAME.conf in /etc/adit (of a user: in ~/.config/adit)"},
 	{"json", OPTION_FLAG, offsetof(struct plan_line, is_json), NULL, "facts for programs"},
 	{NULL, OPTION_FLAG, 0, NULL, NULL},
 };
@@ -25,7 +29,7 @@ static const struct option_spec plan_table[] = {
 static void print_help(void)
 {
 	(void)printf(
-		"usage: adit plan [OPTIONS] NAME|FILE\n\n"
+		"usage: adit plan [OPTIONS] NAME|FILE...\n\n"
 		"What adit up would do, step by step and to the letter: netlink operations, the\n"
 		"text for nft, settings below /proc/sys. Of a namespace that is there already,\n"
 		"what differs from its file: what adit reload would do, or what somebody else\n"
@@ -59,7 +63,10 @@ static void print_foreign(const struct survey *survey)
 
 static int print_text(void *context, const struct preview *preview, struct error *err)
 {
-	(void)context;
+	const struct plan_line *line = context;
+
+	if (line->has_several)
+		(void)printf("# %s:\n", preview->name);
 	for (size_t i = 0; i < preview->n_parts; i++) {
 		if (i + 1 == preview->n_parts && preview->host->n_steps > 0) {
 			(void)printf("# on the host, for LAN flows by a veth:\n");
@@ -117,19 +124,34 @@ static int print_json(void *context, const struct preview *preview, struct error
 	return r < 0 ? error_errno(err, -r, "cannot write the plan") : flush(err);
 }
 
+static int plan(void *context, const char *word, struct error *err)
+{
+	const struct plan_line *line = context;
+	const struct preview_with with = {
+		.context = context,
+		.tell = line->is_json ? print_json : print_text,
+	};
+
+	return preview_make(word, &with, err);
+}
+
 int command_plan(int argc, char **argv)
 {
 	struct plan_line line = {0};
-	struct words words = {.options = plan_table, .target = &line, .print_help = print_help};
-	struct error err = {0};
+	struct words words = {
+		.options = plan_table,
+		.target = &line,
+		.print_help = print_help,
+		.find_all = words_all_configured,
+		.is_all = &line.is_all,
+	};
 	int r;
 
 	log_set_prefix("adit plan: ");
-	r = words_begin(&words, argc, argv, 1, 1, "which one? usage: adit plan NAME|FILE");
+	r = words_begin(&words, argc, argv, 1, WORDS_MAX,
+			"which one? usage: adit plan NAME|FILE...");
 	if (r >= 0)
 		return r;
-	r = preview_make(words.name[0], line.is_json ? print_json : print_text, NULL, &err);
-	if (r < 0 && err.code != 0)
-		log_error(&err);
-	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+	line.has_several = words.n_names > 1;
+	return words_for_each_word(&words, plan, &line);
 }

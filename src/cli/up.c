@@ -74,29 +74,31 @@ static int stay(const char *name)
 int command_up(int argc, char **argv)
 {
 	struct up_line line = {0};
-	struct words words = {.options = up_table, .target = &line, .print_help = print_help};
+	struct words words = {
+		.options = up_table,
+		.target = &line,
+		.print_help = print_help,
+		.find_all = words_all_configured,
+		.is_all = &line.is_all,
+	};
 	struct error err = {0};
 	int r;
 
 	log_set_prefix("adit up: ");
-	r = words_parse(&words, argc, argv, &err);
-	if (r > 0)
-		return EXIT_DONE;
-	if (r == 0 && line.is_all)
-		words.n_names = words_all_configured(&words.name, &err);
-	if (r == 0 && words.n_names == 0)
-		r = error_set(&err, EINVAL, "which configuration? usage: adit up NAME...");
-	if (r == 0 && line.is_foreground && words.n_names != 1)
-		r = error_set(&err, EINVAL, "--foreground takes one NAME");
-	if (r < 0 || words.n_names < 0) {
+	r = words_begin(&words, argc, argv, 1, WORDS_MAX,
+			"which configuration? usage: adit up NAME...");
+	if (r >= 0)
+		return r;
+	if (line.is_foreground && words.n_names != 1) {
+		(void)error_set(&err, EINVAL, "--foreground takes one NAME");
 		log_error(&err);
-		return r < 0 ? EXIT_USAGE : EXIT_FAILED;
+		return EXIT_USAGE;
 	}
 	if (line.is_verbose)
 		log_set_level(LOG_LEVEL_DEBUG);
 	if (line.is_foreground)
 		return stay(words.name[0]);
-	return words_for_each(words.name, words.n_names, up, NULL);
+	return words_for_each(&words, up, NULL);
 }
 
 /* ---- seal: the part that needs no file ---- */
@@ -138,5 +140,5 @@ int command_seal(int argc, char **argv)
 
 	log_set_prefix("adit seal: ");
 	r = words_begin(&words, argc, argv, 1, WORDS_MAX, "which name? usage: adit seal NAME...");
-	return r >= 0 ? r : words_for_each(words.name, words.n_names, seal, &line);
+	return r >= 0 ? r : words_for_each(&words, seal, &line);
 }

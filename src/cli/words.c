@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int words_parse(struct words *words, int argc, char **argv, struct error *err)
+static int parse(struct words *words, int argc, char **argv, struct error *err)
 {
 	int at = 0;
 
@@ -39,17 +39,30 @@ int words_parse(struct words *words, int argc, char **argv, struct error *err)
 	return 0;
 }
 
+static int take_all(struct words *words)
+{
+	struct error err = {0};
+
+	words->n_names = words->find_all(&words->name, &err);
+	if (words->n_names >= 0)
+		return -1;
+	log_error(&err);
+	return EXIT_FAILED;
+}
+
 int words_begin(struct words *words, int argc, char **argv, int least, int most, const char *wrong)
 {
 	struct error err = {0};
-	int r = words_parse(words, argc, argv, &err);
+	int r = parse(words, argc, argv, &err);
 
 	if (r > 0)
 		return EXIT_DONE;
+	if (r == 0 && words->is_all && *words->is_all)
+		return take_all(words);
 	if (r == 0 && (words->n_names < least || words->n_names > most))
 		r = error_set(&err, EINVAL, "%s", wrong);
 	if (r == 0)
-		return -1;
+		return words->n_names == 0 ? take_all(words) : -1;
 	log_error(&err);
 	return EXIT_USAGE;
 }
@@ -98,22 +111,39 @@ int words_all_present(const char *const **ret, struct error *err)
 	return n;
 }
 
-int words_for_each(const char *const *name, int n_names, words_each each, void *context)
+int words_for_each_word(const struct words *words, words_each_word each, void *context)
 {
 	int status = EXIT_DONE;
 
-	for (int i = 0; i < n_names; i++) {
-		struct place place;
+	for (int i = 0; i < words->n_names; i++) {
 		struct error err = {0};
-		int r = place_find(name[i], &place, &err);
 
-		if (r == 0)
-			r = each(context, &place, &err);
-		if (r >= 0)
+		if (each(context, words->name[i], &err) >= 0)
 			continue;
 		if (err.code != 0)
 			log_error(&err);
 		status = EXIT_FAILED;
 	}
 	return status;
+}
+
+struct each_place {
+	words_each each;
+	void *context;
+};
+
+static int find_place(void *context, const char *word, struct error *err)
+{
+	const struct each_place *with = context;
+	struct place place;
+	int r = place_find(word, &place, err);
+
+	return r < 0 ? r : with->each(with->context, &place, err);
+}
+
+int words_for_each(const struct words *words, words_each each, void *context)
+{
+	struct each_place with = {each, context};
+
+	return words_for_each_word(words, find_place, &with);
 }

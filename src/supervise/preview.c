@@ -30,8 +30,7 @@ struct work {
 	struct plan host_changes; /* owned */
 	struct place place;
 	char resolv_conf[NAMES_FILE_MAX];
-	preview_tell tell;
-	void *context;
+	const struct preview_with *with;
 };
 
 static struct preview begin(const struct work *work)
@@ -89,7 +88,7 @@ static int tell_new(struct work *work, struct error *err)
 		preview.part[0] = &seal;
 		preview.part[1] = &rest;
 		preview.n_parts = 2;
-		r = work->tell(work->context, &preview, err);
+		r = work->with->tell(work->with->context, &preview, err);
 		free(rest.step);
 	} else {
 		(void)error_errno(err, -r, "cannot make a plan");
@@ -114,7 +113,7 @@ static int compare(struct work *work, struct host *host, struct error *err)
 		preview.survey = &survey;
 		preview.part[0] = &changes;
 		preview.n_parts = 1;
-		r = work->tell(work->context, &preview, err);
+		r = work->with->tell(work->with->context, &preview, err);
 		plan_done(&changes);
 	}
 	survey_done(&survey);
@@ -167,18 +166,27 @@ static int tell_difference(void *context, int ret_fds[FD_PASS_MAX], size_t *ret_
 }
 
 /* A name may have been looked up since, and the way to its address counts. */
-static void ask_for_mtu(struct work *work)
+static void take_mtu(struct work *work, const json_t *status)
 {
-	json_t *answer = NULL;
-	json_int_t mtu = 0;
+	json_int_t mtu = json_integer_value(json_object_get(status, "mtu"));
 
-	if (work->prepared.profile->mtu != 0 ||
-	    control_ask(&work->place, CONTROL_STATUS, ANSWER_NS, &answer, NULL) < 0)
-		return;
-	mtu = json_integer_value(json_object_get(answer, "mtu"));
-	if (mtu > 0 && mtu <= UINT16_MAX)
+	if (work->prepared.profile->mtu == 0 && mtu > 0 && mtu <= UINT16_MAX)
 		work->prepared.profile->mtu = (uint16_t)mtu;
-	json_decref(answer);
+}
+
+static int look(struct work *work, const struct inside *inside, struct error *err)
+{
+	const struct preview_with *with = work->with;
+	json_t *status = NULL;
+	int r = 0;
+
+	if (with->look || work->prepared.profile->mtu == 0)
+		(void)control_ask(&work->place, CONTROL_STATUS, ANSWER_NS, &status, NULL);
+	take_mtu(work, status);
+	if (with->look)
+		r = with->look(with->context, inside, status, err);
+	json_decref(status);
+	return r;
 }
 
 static bool is_there(struct work *work, struct inside *ret)
@@ -204,7 +212,7 @@ static int tell(struct work *work, struct error *err)
 	int r = choose_backend(work, err);
 
 	if (r == 0 && has_namespace)
-		ask_for_mtu(work);
+		r = look(work, &inside, err);
 	if (r == 0)
 		r = prepare_plan(&work->prepared, life_backend(work->backend), err);
 	work->host = &work->prepared.host;
@@ -218,9 +226,9 @@ static int tell(struct work *work, struct error *err)
 	return r;
 }
 
-int preview_make(const char *name, preview_tell tell_it, void *context, struct error *err)
+int preview_make(const char *name, const struct preview_with *with, struct error *err)
 {
-	struct work work = {.tell = tell_it, .context = context};
+	struct work work = {.with = with};
 	struct text text;
 	int r = prepare_profile(name, CONFIG_FOR_LASTING, &work.prepared, err);
 

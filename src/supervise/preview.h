@@ -4,10 +4,12 @@
 #ifndef ADIT_SUPERVISE_PREVIEW_H
 #define ADIT_SUPERVISE_PREVIEW_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 struct error;
+struct inside;
 struct plan;
 struct survey;
 
@@ -28,10 +30,18 @@ struct preview {
 	const char *resolv_conf;     /* and what it makes of resolv.conf */
 };
 
-/* Called once.  May be in a child inside the namespace: what it writes it flushes. */
-typedef int (*preview_tell)(void *context, const struct preview *preview, struct error *err);
+struct preview_with {
+	void *context;
+	/* Of a namespace that is there, before `tell` and in the caller's process; `status`
+	 * is what its supervisor answers, NULL: nothing.  NULL where it is not wanted.
+	 */
+	int (*look)(void *context, const struct inside *inside, const json_t *status,
+		    struct error *err);
+	/* Called once.  May be in a child inside the namespace: what it writes it flushes. */
+	int (*tell)(void *context, const struct preview *preview, struct error *err);
+};
 
 /* `name` as for prepare_profile(), whose failures are the same. */
-int preview_make(const char *name, preview_tell tell, void *context, struct error *err);
+int preview_make(const char *name, const struct preview_with *with, struct error *err);
 
 #endif

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from lab import UID, adit, named
+from lab import UID, adit, named, provider
 
 ONLY_TUNNEL, NAMES, NO_WAY_TO_HOST, HOST_UNTOUCHED = "I1", "I3", "I4", "I5"
 
@@ -45,14 +45,11 @@ def nsenter(one, *words):
     subprocess.run(["nsenter", f"--net={one.pin}", *words], check=True, capture_output=True)
 
 
-@contextmanager
-def stopped(one):
-    """Nothing repairs meanwhile."""
-    os.kill(one.supervisor(), signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(one.supervisor(), signal.SIGCONT)
+def kill_supervisor(one):
+    """Nothing repairs any more; one that is stopped would be waited for."""
+    supervisor = one.supervisor()
+    os.kill(supervisor, signal.SIGKILL)
+    assert named.wait_until(lambda: not os.path.exists(f"/proc/{supervisor}"))
 
 
 @contextmanager
@@ -108,49 +105,49 @@ def test_a_link_of_somebody_elses_is_named(media):
 
 
 def test_a_route_past_the_tunnel_is_named(media):
-    with stopped(media):
-        nsenter(media, "ip", "link", "add", "back0", "type", "veth", "peer", "name", "back1")
-        nsenter(media, "ip", "link", "set", "back0", "up")
-        nsenter(media, "ip", "route", "add", "203.0.113.0/24", "dev", "back0", "table", "77")
-        found = broken(media)
+    kill_supervisor(media)
+    nsenter(media, "ip", "link", "add", "back0", "type", "veth", "peer", "name", "back1")
+    nsenter(media, "ip", "link", "set", "back0", "up")
+    nsenter(media, "ip", "route", "add", "203.0.113.0/24", "dev", "back0", "table", "77")
+    found = broken(media)
     assert says(found[ONLY_TUNNEL], "203.0.113.0/24")
     assert says(found[NO_WAY_TO_HOST], "203.0.113.0/24")
 
 
 @pytest.mark.parametrize("family", ["-4", "-6"])
 def test_a_missing_unreachable_route_is_named(media, family):
-    with stopped(media):
-        nsenter(media, "ip", family, "route", "del", "unreachable", "default", "metric", "4294967295")
-        found = broken(media)
+    kill_supervisor(media)
+    nsenter(media, "ip", family, "route", "del", "unreachable", "default", "metric", "4294967295")
+    found = broken(media)
     assert says(found[ONLY_TUNNEL], "unreachable route")
 
 
 def test_a_rule_of_somebody_elses_is_named(media):
-    with stopped(media):
-        nsenter(media, "ip", "rule", "add", "from", "all", "table", "77", "priority", "5")
-        found = broken(media)
+    kill_supervisor(media)
+    nsenter(media, "ip", "rule", "add", "from", "all", "table", "77", "priority", "5")
+    found = broken(media)
     assert says(found[ONLY_TUNNEL], "table 77")
 
 
 def test_a_firewall_that_is_gone_is_named(media):
-    with stopped(media):
-        nsenter(media, "nft", "flush", "ruleset")
-        found = broken(media)
+    kill_supervisor(media)
+    nsenter(media, "nft", "flush", "ruleset")
+    found = broken(media)
     assert set(found) == {ONLY_TUNNEL, NO_WAY_TO_HOST}
     assert says(found[ONLY_TUNNEL], "firewall")
 
 
 def test_a_firewall_that_lets_more_through_is_named(media):
-    with stopped(media):
-        nsenter(media, "nft", "insert", "rule", "inet", "adit", "output", "accept")
-        found = broken(media)
+    kill_supervisor(media)
+    nsenter(media, "nft", "insert", "rule", "inet", "adit", "output", "accept")
+    found = broken(media)
     assert says(found[ONLY_TUNNEL], "firewall")
 
 
 def test_forwarding_is_named(media):
-    with stopped(media):
-        nsenter(media, "sysctl", "-qw", "net.ipv4.conf.all.forwarding=1")
-        found = broken(media)
+    kill_supervisor(media)
+    nsenter(media, "sysctl", "-qw", "net.ipv4.conf.all.forwarding=1")
+    found = broken(media)
     assert says(found[ONLY_TUNNEL], "forwarding")
 
 
@@ -212,9 +209,9 @@ def test_a_veth_for_the_lan_is_no_link_of_somebody_elses(net):
         media.wait()
         assert "eth-lan" in media.links()
         assert {x["verdict"] for x in check(media).values()} == {"kept"}
-        with stopped(media):
-            nsenter(media, "ip", "route", "add", "203.0.113.0/24", "dev", "eth-lan")
-            found = broken(media)
+        kill_supervisor(media)
+        nsenter(media, "ip", "route", "add", "203.0.113.0/24", "dev", "eth-lan")
+        found = broken(media)
         assert says(found[NO_WAY_TO_HOST], "203.0.113.0/24")
 
 
@@ -223,6 +220,44 @@ def test_a_users_own_is_checked_too(net):
         own.up()
         own.wait()
         assert broken(own) == {}
+
+
+def test_a_tunnels_socket_inside_is_named_with_the_process_that_has_it(media):
+    """That of a supervisor that somebody has started from inside."""
+    assert broken(media) == {}
+    kill_supervisor(media)
+    if "wg0" in media.links():  # the kernel's goes on
+        nsenter(media, "ip", "link", "del", "wg0")
+    inside = subprocess.Popen(["nsenter", f"--net={media.pin}", adit.binary(), "up",
+                               "--foreground", "media"], env=adit.environment(0))
+    try:
+        assert named.wait_until(lambda: media.call("status", "media", check=False)[0] == 0)
+        data_plane = media.status()["data_plane"]
+        found = broken(media)
+    finally:
+        inside.terminate()
+        inside.wait()
+    assert set(found) == {ONLY_TUNNEL}
+    if data_plane > 0:
+        assert says(found[ONLY_TUNNEL], "the tunnel's own socket is inside", data_plane)
+    else:
+        assert says(found[ONLY_TUNNEL], "is not in the host's network; one inside has the port")
+
+
+def test_several_are_checked_by_name_and_all_of_them(net, media):
+    with named.place(net, "bare", net.provider.conf(private=provider.Key().private)) as bare:
+        bare.up()
+        for words in (("media", "bare"), ("--all",)):
+            status, out, _ = media.call("check", *words, check=False)
+            headings = [line for line in out.splitlines() if line.endswith(":")]
+            assert (status, sorted(headings)) == (0, ["bare:", "media:"])
+        kill_supervisor(bare)
+        nsenter(bare, "nft", "flush", "ruleset")
+        status, out, _ = media.call("check", "--json", "--all", check=False)
+        facts = "[" + out.replace("\n}\n{", "\n},{") + "]"
+        assert status == 1
+        assert {x["name"]: x["kept"] for x in json.loads(facts)} == {"media": True, "bare": False}
+        assert media.call("check", "media", "none", check=False)[0] == 1
 
 
 def test_a_name_that_is_not_up_and_a_missing_name_are_told_apart(net):

@@ -139,6 +139,8 @@ def test_status_has_facts_for_people_and_programs(net, media):
     assert out.startswith("media: tunnel up, handshake ")
     assert net.provider.client.private not in out + json.dumps(facts)
     assert media.call("status", "--exit-code", "media")[1] == ""
+    assert media.call("status", "--exit-code", "--all")[0] == 0
+    assert media.call("status", "--all")[1].startswith("media: tunnel up")
 
 
 def test_status_counts_what_was_dropped(net, media):
@@ -192,6 +194,7 @@ def test_the_list_has_all_and_also_those_without_a_supervisor(net, media):
         listed = json.loads(media.call("list", "--json")[1])
         assert [(one["name"], one["state"]) for one in listed] == [
             ("media", "sealed"), ("second", "connecting")]
+        assert media.call("list", "media", check=False)[0] == 2
         _, out, _ = media.call("list")
         assert [line.split()[0] for line in out.splitlines()] == ["NAME", "media", "second"]
 

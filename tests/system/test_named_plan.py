@@ -140,7 +140,17 @@ def test_keys_are_no_part_of_a_plan(net, media):
         assert net.provider.client.private not in plan(media, *options)
 
 
-@pytest.mark.parametrize("words", [[], ["a", "b"], ["--no-such-option", "a"]])
+def test_several_are_planned_by_name_and_all_that_are_configured(net, media):
+    with named.place(net, "second", net.provider.conf()):
+        for words in (["media", "second"], ["--all"]):
+            said = media.call("plan", *words)[1].splitlines()
+            assert [line for line in said if line in ("# media:", "# second:")] == \
+                ["# media:", "# second:"]
+        status, out, err = media.call("plan", "media", "nobody", check=False)
+        assert status == 1 and "# media:" in out and "no configuration 'nobody'" in err
+
+
+@pytest.mark.parametrize("words", [[], ["--no-such-option", "a"]])
 def test_wrong_usage_is_2(media, words):
     status, _, err = media.call("plan", *words, check=False)
     assert status == 2 and err

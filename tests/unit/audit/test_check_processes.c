@@ -72,8 +72,8 @@ static void test_a_socket_of_outside_is_a_way_out(void **state)
 	struct process process = harmless();
 
 	(void)state;
-	process.n_outside = 2;
-	process.outside_fd = 9;
+	process.sockets.n_outside = 2;
+	process.sockets.outside_fd = 9;
 	check(process);
 	assert_string_equal(list.at[0].what, "holds a socket of outside (descriptor 9, 2 in all)");
 	assert_int_equal(list.verdict[PROMISE_ONLY_TUNNEL], VERDICT_BROKEN);
@@ -95,7 +95,7 @@ static void test_adits_own_are_left_alone(void **state)
 	check((struct process){.is_adits = true,
 			       .is_hosts_user = true,
 			       .capabilities = ~UINT64_C(0),
-			       .n_outside = 1});
+			       .sockets = {.n_outside = 1}});
 	assert_int_equal(list.n, 0);
 }
 
