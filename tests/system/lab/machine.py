@@ -10,8 +10,8 @@ takes a second.
 """
 
 import contextlib
-import itertools
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -26,7 +26,6 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Hierarchies of control groups in which nspawn and systemd make groups of their own.
 CGROUPS = [Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup/systemd")]
 BOOTED = 30  # seconds; 1.5 are usual
-_ids = itertools.count(1)
 NSPAWN = shutil.which("systemd-nspawn")
 
 
@@ -37,7 +36,8 @@ class Failed(Exception):
 class Machine:
     def __init__(self, net, prepare=None, is_installed=True):
         self.net = net
-        self.name = f"machine{os.getpid()}-{next(_ids)}"
+        # control groups are the machine's: another sandbox may have a process of our number
+        self.name = f"machine-{secrets.token_hex(4)}"
         self.base = Path("/run/lab") / self.name
         self.root = self.base / "root"
         self.cgroups = []
