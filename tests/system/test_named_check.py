@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 from contextlib import contextmanager
@@ -42,14 +41,9 @@ def says(findings, words, pid=None):
 
 
 def nsenter(one, *words):
+    """A change that a supervisor would undo comes after its end; one that is stopped would be
+    waited for."""
     subprocess.run(["nsenter", f"--net={one.pin}", *words], check=True, capture_output=True)
-
-
-def kill_supervisor(one):
-    """Nothing repairs any more; one that is stopped would be waited for."""
-    supervisor = one.supervisor()
-    os.kill(supervisor, signal.SIGKILL)
-    assert named.wait_until(lambda: not os.path.exists(f"/proc/{supervisor}"))
 
 
 @contextmanager
@@ -105,7 +99,7 @@ def test_a_link_of_somebody_elses_is_named(media):
 
 
 def test_a_route_past_the_tunnel_is_named(media):
-    kill_supervisor(media)
+    media.kill()
     nsenter(media, "ip", "link", "add", "back0", "type", "veth", "peer", "name", "back1")
     nsenter(media, "ip", "link", "set", "back0", "up")
     nsenter(media, "ip", "route", "add", "203.0.113.0/24", "dev", "back0", "table", "77")
@@ -116,21 +110,21 @@ def test_a_route_past_the_tunnel_is_named(media):
 
 @pytest.mark.parametrize("family", ["-4", "-6"])
 def test_a_missing_unreachable_route_is_named(media, family):
-    kill_supervisor(media)
+    media.kill()
     nsenter(media, "ip", family, "route", "del", "unreachable", "default", "metric", "4294967295")
     found = broken(media)
     assert says(found[ONLY_TUNNEL], "unreachable route")
 
 
 def test_a_rule_of_somebody_elses_is_named(media):
-    kill_supervisor(media)
+    media.kill()
     nsenter(media, "ip", "rule", "add", "from", "all", "table", "77", "priority", "5")
     found = broken(media)
     assert says(found[ONLY_TUNNEL], "table 77")
 
 
 def test_a_firewall_that_is_gone_is_named(media):
-    kill_supervisor(media)
+    media.kill()
     nsenter(media, "nft", "flush", "ruleset")
     found = broken(media)
     assert set(found) == {ONLY_TUNNEL, NO_WAY_TO_HOST}
@@ -138,14 +132,14 @@ def test_a_firewall_that_is_gone_is_named(media):
 
 
 def test_a_firewall_that_lets_more_through_is_named(media):
-    kill_supervisor(media)
+    media.kill()
     nsenter(media, "nft", "insert", "rule", "inet", "adit", "output", "accept")
     found = broken(media)
     assert says(found[ONLY_TUNNEL], "firewall")
 
 
 def test_forwarding_is_named(media):
-    kill_supervisor(media)
+    media.kill()
     nsenter(media, "sysctl", "-qw", "net.ipv4.conf.all.forwarding=1")
     found = broken(media)
     assert says(found[ONLY_TUNNEL], "forwarding")
@@ -209,7 +203,7 @@ def test_a_veth_for_the_lan_is_no_link_of_somebody_elses(net):
         media.wait()
         assert "eth-lan" in media.links()
         assert {x["verdict"] for x in check(media).values()} == {"kept"}
-        kill_supervisor(media)
+        media.kill()
         nsenter(media, "ip", "route", "add", "203.0.113.0/24", "dev", "eth-lan")
         found = broken(media)
         assert says(found[NO_WAY_TO_HOST], "203.0.113.0/24")
@@ -225,7 +219,7 @@ def test_a_users_own_is_checked_too(net):
 def test_a_tunnels_socket_inside_is_named_with_the_process_that_has_it(media):
     """That of a supervisor that somebody has started from inside."""
     assert broken(media) == {}
-    kill_supervisor(media)
+    media.kill()
     if "wg0" in media.links():  # the kernel's goes on
         nsenter(media, "ip", "link", "del", "wg0")
     inside = subprocess.Popen(["nsenter", f"--net={media.pin}", adit.binary(), "up",
@@ -251,7 +245,7 @@ def test_several_are_checked_by_name_and_all_of_them(net, media):
             status, out, _ = media.call("check", *words, check=False)
             headings = [line for line in out.splitlines() if line.endswith(":")]
             assert (status, sorted(headings)) == (0, ["bare:", "media:"])
-        kill_supervisor(bare)
+        bare.kill()
         nsenter(bare, "nft", "flush", "ruleset")
         status, out, _ = media.call("check", "--json", "--all", check=False)
         facts = "[" + out.replace("\n}\n{", "\n},{") + "]"

@@ -1,10 +1,8 @@
 """LAN flows by a veth: who reaches whom, what root inside can do about it, and what is left of it.
 
-The holes of the setup that people make by hand are tried on adit; those marked as controls are
-tried on such a setup, too, and are seen there.
+The holes of the setup that people make by hand are tried in test_hand_made_setup.py.
 """
 
-import fcntl
 import json
 import os
 import signal
@@ -12,119 +10,23 @@ import socket
 import struct
 import subprocess
 import time
-from contextlib import contextmanager
 
 import pytest
 
-from lab import adit, internet, named, netns, servers
-from lab.netns import CLONE_NEWNET, setns
+from lab import adit, internet, named, netns, servers, veth
 from lab.oracle import Oracle
 from lab.relay import ask, ask_udp
 from lab.traffic import ORDINARY, PRIVILEGED, Traffic
+from lab.veth import (HOST, HOST6, HOSTS, INNER, INSIDE, INSIDE6, LAN, LINK, OTHERS, TCP, UDP, Media,
+                      serve_on_host, tries)
 
-LINK = "ve-media"
-HOST, HOST6 = "192.168.10.10", "fd00:10::10"
-INSIDE, INSIDE6 = "192.168.10.11", "fd00:10::11"
-TCP, UDP, INNER = 2222, 5353, 22
 ENDS = ((INSIDE, internet.HOST, HOST), (INSIDE6, internet.HOST6, HOST6))
-CLONE_NEWUSER = 0x10000000
-NS_GET_USERNS = 0xB701  # linux/nsfs.h
-
-LAN = f"""
-[Lan]
-HostAddress = {HOST}, {HOST6}
-NamespaceAddress = {INSIDE}, {INSIDE6}
-Forward = tcp:{TCP}->{INNER}, udp:{UDP}, tcp:7000-7002, tcp:8000-8001->9000-9001
-"""
-
-# As people write it: forwards, and inside only replies leave by the link.
-HAND_MADE = f"""
-table ip nat {{
-	chain pre {{
-		type nat hook prerouting priority dstnat;
-		tcp dport {TCP} dnat to {INSIDE}:{INNER}
-	}}
-	chain post {{
-		type nat hook postrouting priority srcnat;
-		oifname "{LINK}" masquerade
-		oifname "{internet.UPLINK}" masquerade
-	}}
-}}
-"""
-HAND_MADE_INSIDE = """
-table inet filter {
-	chain output {
-		type filter hook output priority 0; policy drop;
-		oifname "lo" accept
-		ct state established,related accept
-	}
-}
-"""
-
-
-class Media:
-    """The namespace, with services in it."""
-
-    def __init__(self, net, place, space):
-        self.net, self.place, self.space = net, place, space
-
-    def serve(self, kind, address, port):
-        return self.net.serve(kind, self.space, address, port)
-
-    def ip(self, text):
-        self.space.run("ip", "-force", "-batch", "-", input=text, check=False)
-
-    def take_rules_and_routes(self):
-        """As root inside would: nothing is left in its way, and nobody puts it back."""
-        if supervisor := self.place and self.place.supervisor():
-            os.kill(supervisor, signal.SIGSTOP)
-        self.space.run("nft", "flush", "ruleset")
-        self.ip("link set wg0 down\n"
-                f"route replace default via {HOST} dev eth-lan onlink\n"
-                f"route replace default via {HOST6} dev eth-lan onlink\n")
-
-    def go_on(self):
-        if self.place and self.place.supervisor():
-            os.kill(self.place.supervisor(), signal.SIGCONT)
 
 
 @pytest.fixture
 def media(net):
-    with named.place(net, "media", net.provider.conf() + LAN) as place:
-        place.up()
-        place.wait()
-        one = Media(net, place, netns.Netns(place.name))
-        try:
-            yield one
-        finally:
-            one.go_on()
-
-
-@pytest.fixture
-def by_hand(net):
-    """The control: the same link and addresses, made as people make them."""
-    space = netns.create([f"hand{os.getpid()}"])[0]
-    netns.batch("ip", "-batch", "-", input=f"link add {LINK} netns {net.host.name} type veth "
-                f"peer name eth-lan netns {space.name}\n")
-    net.host.ip(f"address add {HOST}/32 dev {LINK}\nlink set {LINK} up\n"
-                f"route add {INSIDE}/32 dev {LINK}\n")
-    space.ip(f"link set lo up\naddress add {INSIDE}/32 dev eth-lan\nlink set eth-lan up\n"
-             f"route add {HOST}/32 dev eth-lan\n")
-    net.host.sysctl(net__ipv4__ip_forward=1)
-    net.host.nft(HAND_MADE)
-    space.nft(HAND_MADE_INSIDE)
-    yield Media(net, None, space)
-    netns.delete([space])
-
-
-def tries(space, address, port, kind=socket.SOCK_STREAM, source=None):
-    """Whether an echo service there answers somebody in the namespace."""
-    try:
-        if kind == socket.SOCK_STREAM:
-            return ask(space, address, port, timeout=0.4, source=source) == b"hello"
-        return ask_udp(space, address, port, timeout=0.4, source=source) == b"hello"
-    except OSError:
-        return False
+    with veth.placed(net) as one:
+        yield one
 
 
 # ---- who reaches whom
@@ -213,18 +115,6 @@ def test_a_long_name_has_a_link(net):
 # ---- who does not
 
 
-HOSTS = [(internet.HOST, 2200), (internet.HOST6, 2200), (HOST, 2200), (HOST6, 2200)]
-OTHERS = [(internet.LAN, 7), (internet.WEB, 7), (internet.GATEWAY, 53)]
-
-
-def serve_on_host(net):
-    found = []
-    for address, port in HOSTS:
-        found += [net.serve(kind, net.host, address, port)
-                  for kind in (servers.TcpEcho, servers.UdpEcho)]
-    return found
-
-
 def test_from_inside_nothing_is_begun_with_the_host_or_its_lan(net, media):
     on_host = serve_on_host(net)
     for address, port in HOSTS + OTHERS:
@@ -235,27 +125,6 @@ def test_from_inside_nothing_is_begun_with_the_host_or_its_lan(net, media):
     assert media.space.run("ping", "-c1", "-W1", HOST, check=False).returncode != 0
     assert not [seen for server in on_host for seen in server.seen]
     assert not net.lan_udp.seen and not net.lan_web.seen
-
-
-def test_root_inside_without_rules_reaches_nothing_more(net, media):
-    on_host = serve_on_host(net)
-    media.take_rules_and_routes()
-    for address, port in HOSTS + OTHERS:
-        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-            assert not tries(media.space, address, port, kind), address
-    for address in (HOST, HOST6, internet.HOST, internet.LAN, internet.WEB, internet.WEB6):
-        assert media.space.run("ping", "-c1", "-W0.3", address, check=False).returncode != 0
-    assert not [seen for server in on_host + [net.web, net.udp, net.lan_udp, net.tcp]
-                for seen in server.seen]
-
-
-def test_control_root_inside_a_hand_made_setup_reaches_host_lan_and_internet(net, by_hand):
-    serve_on_host(net)
-    assert not tries(by_hand.space, internet.WEB, 7, socket.SOCK_DGRAM)
-    by_hand.take_rules_and_routes()
-    assert tries(by_hand.space, internet.WEB, 7, socket.SOCK_DGRAM)
-    assert tries(by_hand.space, internet.LAN, 7, socket.SOCK_DGRAM)
-    assert tries(by_hand.space, internet.HOST, 2200)  # the weak host model
 
 
 def test_forged_sources_do_not_help_root_inside(net, media):
@@ -275,100 +144,17 @@ def test_forged_sources_do_not_help_root_inside(net, media):
     assert not net.lan_udp.seen
 
 
-@contextmanager
-def in_users_namespace(place):
-    """A function that calls another as root of adit's user namespace, inside."""
-    with open(place.pin) as pin:
-        userns = fcntl.ioctl(pin, NS_GET_USERNS)
-
-    def call(function, *args):
-        read, write = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                setns(f"/proc/self/fd/{userns}", CLONE_NEWUSER)
-                setns(str(place.pin), CLONE_NEWNET)
-                os.write(write, repr(function(*args)).encode())
-                code = 0
-            finally:
-                os._exit(code)
-        os.close(write)
-        with os.fdopen(read) as end:
-            said = end.read()
-        assert os.waitpid(pid, 0)[1] == 0
-        return said
-
-    try:
-        yield call
-    finally:
-        os.close(userns)
-
-
-def delete_by_nsid(nsid, name):
-    """RTM_DELLINK with IFLA_TARGET_NETNSID (rtnetlink(7)): 0, or the errno."""
-    body = struct.pack("BxHiII", 0, 0, 0, 0, 0)
-    body += struct.pack("HHi", 8, 46, nsid)
-    text = name.encode() + b"\0"
-    body += struct.pack("HH", 4 + len(text), 3) + text + b"\0" * (-len(text) % 4)
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as sock:
-        sock.send(struct.pack("IHHII", 16 + len(body), 17, 5, 1, 0) + body)
-        return -struct.unpack_from("i", sock.recv(4096), 16)[0]
-
-
-def push_by_nsid(nsid, name):
-    """RTM_NEWLINK of a dummy pair in the namespace of that number: 0, or the errno."""
-    text = name.encode() + b"\0"
-    body = struct.pack("BxHiII", 0, 0, 0, 0, 0) + struct.pack("HHi", 8, 46, nsid)
-    body += struct.pack("HH", 4 + len(text), 3) + text + b"\0" * (-len(text) % 4)
-    body += struct.pack("HH", 16, 18) + struct.pack("HH", 9, 1) + b"veth\0\0\0\0"
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as sock:
-        sock.send(struct.pack("IHHII", 16 + len(body), 16, 0x605, 1, 0) + body)
-        return -struct.unpack_from("i", sock.recv(4096), 16)[0]
-
-
-def test_the_number_of_the_hosts_namespace_is_no_handle(net, media):
-    """With CAP_NET_ADMIN of the namespace's own user namespace; and with the host's, which
-    nobody gets from adit, as the control."""
-    net.host.ip("link add victim type veth peer name victim2\n")
-    found = json.loads(media.space.output("ip", "-j", "link", "show", "dev", "eth-lan"))
-    nsid = found[0]["link_netnsid"]
-    with in_users_namespace(media.place) as call:
-        assert call(delete_by_nsid, nsid, "victim") in ("1", "13")  # EPERM, EACCES
-        assert call(push_by_nsid, nsid, "pushed") in ("1", "13")
-    links = net.host.output("ip", "-o", "link")
-    assert "victim@" in links and "pushed" not in links
-    assert media.space.call(delete_by_nsid, nsid, "victim") == 0
-    assert "victim@" not in net.host.output("ip", "-o", "link")
-
-
 def test_root_of_its_user_namespace_cannot_touch_the_hosts_side(net, media):
     def flush():
         return subprocess.run(["nft", "flush", "ruleset"], check=False).returncode
 
-    with in_users_namespace(media.place) as call:
+    with veth.in_users_namespace(media.place) as call:
         os.kill(media.place.supervisor(), signal.SIGSTOP)
         assert call(flush) == "0"
     assert "table inet adit-media" in net.host.output("nft", "list", "tables")
     media.take_rules_and_routes()
     assert not tries(media.space, internet.LAN, 7, socket.SOCK_DGRAM)
     assert not net.lan_udp.seen
-
-
-def test_the_host_is_no_router_for_its_lan(net, media):
-    """Forwarding on the LAN's link lets only what is declared pass."""
-    for family in ("", "-6 "):
-        net.lan.run("ip", *family.split(), "route", "del", "default")
-    net.lan.ip(f"route add default via {internet.HOST}\nroute add default via {internet.HOST6}\n")
-    assert not tries(net.lan, internet.WEB, 7, socket.SOCK_DGRAM)
-    assert not tries(net.lan, internet.WEB6, 7, socket.SOCK_DGRAM)
-    assert not net.udp.seen and not net.udp6.seen
-
-
-def test_control_a_hand_made_setup_makes_the_host_a_router(net, by_hand):
-    net.lan.run("ip", "route", "del", "default")
-    net.lan.ip(f"route add default via {internet.HOST}\n")
-    assert tries(net.lan, internet.WEB, 7, socket.SOCK_DGRAM)
 
 
 def test_a_router_is_no_guards_business(net):
@@ -393,24 +179,6 @@ def test_the_guard_goes_when_somebody_makes_the_host_a_router(net, media):
     assert net.host.call(read_sysctl, f"net/ipv4/conf/{internet.UPLINK}/forwarding") == "1"
 
 
-def test_a_flow_of_the_tunnel_does_not_go_on_by_the_link(net, media):
-    """The tunnel's routes go, others appear: established or not, it ends."""
-    with media.space.call(socket.socket, socket.AF_INET, socket.SOCK_DGRAM) as flow:
-        flow.settimeout(0.5)
-        flow.connect((internet.WEB, 7))
-        flow.send(b"by the tunnel")
-        assert flow.recv(99) == b"by the tunnel"
-        os.kill(media.place.supervisor(), signal.SIGSTOP)
-        before = link_packets(net)
-        media.ip("route del default dev wg0\n"
-                 f"route add default via {HOST} dev eth-lan onlink\n")
-        with pytest.raises(OSError):
-            flow.send(b"in clear")
-            flow.recv(99)
-        assert link_packets(net) == before
-    assert [seen.what for seen in net.udp.seen] == ["by the tunnel"]
-
-
 def test_an_answer_to_the_lan_does_not_go_by_the_tunnel(net, media):
     media.serve(servers.UdpEcho, INSIDE, UDP)
     os.kill(media.place.supervisor(), signal.SIGSTOP)
@@ -420,60 +188,10 @@ def test_an_answer_to_the_lan_does_not_go_by_the_tunnel(net, media):
     assert "packets 0 " not in dropped
 
 
-def link_packets(net):
-    """What came out of the namespace by the link."""
-    found = json.loads(net.host.output("ip", "-j", "-s", "link", "show", "dev", LINK))
-    return found[0]["stats64"]["rx"]["packets"]
-
-
-def hardware_address(space, link):
-    address = json.loads(space.output("ip", "-j", "link", "show", "dev", link))[0]["address"]
-    return bytes.fromhex(address.replace(":", ""))
-
-
-def checksum(data):
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    return ~((total >> 16) + (total & 0xFFFF)) & 0xFFFF
-
-
-def advertisement(hardware):
-    """Of a router fe80::99 with a prefix to make addresses of (RFC 4861 section 4.2)."""
-    source = socket.inet_pton(socket.AF_INET6, "fe80::99")
-    group = socket.inet_pton(socket.AF_INET6, "ff02::1")
-    prefix = struct.pack("!BBBBIII", 3, 4, 64, 0xC0, 3600, 3600, 0) + \
-        socket.inet_pton(socket.AF_INET6, "2001:db8:bad::")
-    body = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + prefix
-    pseudo = source + group + struct.pack("!II", len(body), 58)
-    body = body[:2] + struct.pack("!H", checksum(pseudo + body)) + body[4:]
-    return bytes.fromhex("333300000001") + hardware + b"\x86\xdd" + \
-        struct.pack("!IHBB", 6 << 28, len(body), 58, 255) + source + group + body
-
-
-def send_frame(space, link, frame):
-    with space.call(socket.socket, socket.AF_PACKET, socket.SOCK_RAW, 0) as sock:
-        sock.bind((link, 0))
-        sock.send(frame)
-
-
-def test_a_router_advertisement_from_the_host_changes_nothing_inside(net, media):
-    before = media.space.output("ip", "-6", "route") + media.space.output("ip", "-6", "address")
-    for _ in range(3):
-        send_frame(net.host, LINK, advertisement(hardware_address(net.host, LINK)))
-    time.sleep(0.2)
-    assert media.space.output("ip", "-6", "route") + \
-        media.space.output("ip", "-6", "address") == before
-
-
-def test_control_a_new_namespace_takes_a_router_advertisement(net, by_hand):
-    for _ in range(3):
-        send_frame(net.host, LINK, advertisement(hardware_address(net.host, LINK)))
-    assert named.wait_until(lambda: "default via fe80::99" in by_hand.space.output("ip", "-6", "route"), 3)
-
-
 def test_the_host_keeps_its_router_advertisements(net):
     """What routers have told the host is there still, and more is taken."""
     def tell():
-        send_frame(net.router, "p-host", advertisement(hardware_address(net.router, "p-host")))
+        veth.send_frame(net.router, "p-host", veth.advertisement(veth.hardware_address(net.router, "p-host")))
 
     def has_default():
         tell()
@@ -491,7 +209,7 @@ def test_the_host_keeps_its_router_advertisements(net):
 
 def is_told(space, link, target, source):
     """Whether somebody answers who has the address (ARP, RFC 826)."""
-    own = hardware_address(space, link)
+    own = veth.hardware_address(space, link)
     with space.call(socket.socket, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x806)) as sock:
         sock.bind((link, 0x806))
         sock.settimeout(0.5)
@@ -754,7 +472,7 @@ def test_down_leaves_the_host_exactly_as_before(net, killed):
 
 def test_up_after_a_crash_adopts_the_link(net, media):
     index = net.host.call(socket.if_nametoindex, LINK)
-    os.kill(media.place.supervisor(), signal.SIGKILL)
+    media.place.kill()
     media.place.up()
     assert net.host.call(socket.if_nametoindex, LINK) == index
     media.serve(servers.TcpEcho, INSIDE, INNER)

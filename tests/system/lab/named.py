@@ -12,6 +12,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 from contextlib import contextmanager
@@ -101,6 +102,12 @@ class Place:
             return int((self.folder / "lock").read_text())
         except (FileNotFoundError, ValueError):
             return None
+
+    def kill(self):
+        """The supervisor, as a crash would; it still has its lock until it is gone."""
+        pid = self.supervisor()
+        os.kill(pid, signal.SIGKILL)
+        assert wait_until(lambda: not os.path.exists(f"/proc/{pid}"))
 
     def command(self, *words):
         """What runs WORDS in the namespace as a service would be: with its resolv.conf."""
