@@ -104,7 +104,7 @@ class Run:
     def adits(self):
         """Those of them that run adit's binary."""
         mine = os.stat(binary())
-        return [pid for pid in self.processes() if _runs(pid, mine)]
+        return [pid for pid in self.processes() if runs(pid, mine)]
 
     def wait_for_command(self, timeout=10):
         """The process id of the command, once it has been started."""
@@ -242,7 +242,7 @@ def _with_descendants(pids):
         found |= more
 
 
-def _runs(pid, mine):
+def runs(pid, mine):
     try:
         exe = os.stat(f"/proc/{pid}/exe")
     except OSError:

@@ -1,17 +1,15 @@
 """A command of a lasting namespace, killed at a system call, or with that call failing.
 
-    for point in crashes.points(trial, "up"):
-        trial.try_point("up", point)
+    campaign = Campaign(net, chance)
+    for point in campaign.points(): campaign.try_point(point)
+    campaign.judge()
 
-Every process of adit that the command starts, and the supervisor that it asks, is
-under strace, which counts calls for each process of its own: the process that comes
-to its Nth call of a name is killed there, or is told that the call has failed.
 What is offered inside meanwhile must not leave; afterwards `up` or `down` must end as
-if nothing had been, and after a `down` the host is what it was.
+if nothing had been, and after a `down` the host is what it was.  Which calls, and
+which faults differ from one another: lab/calls.py.
 """
 
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -21,59 +19,69 @@ from collections import Counter, namedtuple
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import adit, internet, named, netns
+from lab import UID, adit, calls, internet, named, netns, provider
 from lab.oracle import Oracle
 
 NAME = "crash"
 SHOWN = 20  # packets that leaked
-ATTEMPTS = 3
-LINGER = 0.02  # seconds that a fault stays after the command has ended
-TIMEOUT = 25  # seconds for a command under strace, on a busy machine
-COMMANDS = {  # what is tried: (it is up before, the words)
-    "seal": (False, ["seal", NAME]),
-    "up": (False, ["up", NAME]),
-    "reload": (True, ["reload", NAME]),
-    "down": (True, ["down", NAME]),
-}
-ENDS = {"192.168.10.10", "fd00:10::10", "192.168.10.11", "fd00:10::11"}
-LAN = """
-[Lan]
-HostAddress = 192.168.10.10, fd00:10::10
-NamespaceAddress = 192.168.10.11, fd00:10::11
-Forward = tcp:2222->22
-"""
-ERRORS = {  # errno(7), as each page of section 2 has them
-    "openat": ("EMFILE", "ENOSPC", "EROFS"), "socket": ("EMFILE", "ENOBUFS"),
-    "socketpair": ("EMFILE",), "pipe2": ("EMFILE",), "dup2": ("EMFILE",),
-    "read": ("EIO",), "write": ("ENOSPC", "EIO"), "pwrite64": ("ENOSPC",),
-    "ftruncate": ("EIO",), "mkdir": ("ENOSPC", "EROFS"), "unlink": ("EROFS", "EIO"),
-    "rename": ("ENOSPC", "EROFS"), "rmdir": ("EROFS",), "chmod": ("EROFS",),
-    "fchmod": ("EIO",), "bind": ("ENOSPC",), "connect": ("ECONNREFUSED",),
-    "mount": ("ENOMEM", "EPERM"), "umount2": ("EBUSY", "EPERM"), "fork": ("EAGAIN",),
-    "clone": ("EAGAIN", "ENOSPC"), "clone3": ("EAGAIN",), "setns": ("ENOMEM", "EPERM"),
-    "fcntl": ("ENOLCK",), "ioctl": ("EPERM", "ENOMEM"), "sendto": ("ENOBUFS", "EINTR"),
-    "sendmsg": ("ENOBUFS",), "recvmsg": ("ENOMEM", "ENOBUFS"), "recvfrom": ("ENOMEM",),
-    "poll": ("EINTR", "ENOMEM"), "wait4": ("EINTR",), "close": ("EIO",),
-    "newfstatat": ("ENOMEM", "EACCES"), "fstat": ("ENOMEM",), "statfs": ("ENOMEM",),
-}
-ERRORS |= dict.fromkeys(("geteuid", "getegid", "getuid", "getpid", "gettid", "getppid", "umask",
-                         "setsid", "brk"), ())  # these are always successful
-OTHERS = ("ENOMEM", "EPERM")
-# never return, or are the program's own loading; and their waits end by signals only
-SKIPPED = {"exit_group", "exit", "rt_sigreturn", "execve", "restart_syscall"}
+WINDOW = 100  # points between two verdicts of the oracle
+PATIENCE = 10  # seconds for a tunnel, on a busy machine
+UP_BEFORE = {"seal": False, "up": False, "reload": True, "restart": True, "down": True}
+COMMANDS = tuple(UP_BEFORE)
+ENDS = {"192.168.10.10", "fd00:10::10", "192.168.10.11", "fd00:10::11",
+        "192.168.10.20", "fd00:10::20", "192.168.10.21", "fd00:10::21"}
+HOST_FACTS = ("ip -o link", "ip -o address", "ip route show table all",
+              "ip -6 route show table all", "ip rule", "ip -6 rule", "nft list ruleset")
+ANOTHER_PEER = "jJ9VGX1XqVQ1c0Ttp6PvbQMpLYTSvCoVYt0LZx0mLmM="
 
-Point = namedtuple("Point", "call when fault")  # fault: "KILL", or an error's name
+
+@dataclass
+class Kind:
+    """A namespace to try it on: what [Lan] its file has, and what a reload makes of it."""
+
+    lan: str
+    lan_after: str
+    uid: int = 0
+
+    def text(self, net):
+        return net.provider.conf() + f"\n[Lan]\n{self.lan}\n"
+
+    def text_after(self, net):
+        """With another peer, address, DNS server and MTU, and other forwards."""
+        peer = ("\n[Peer]\nPublicKey = " + ANOTHER_PEER + "\nAllowedIPs = 10.77.0.0/16\n"
+                f"Endpoint = {provider.OTHER}:{provider.PORT}\n")
+        changed = net.provider.conf(
+            dns=f"{provider.INNER}, {provider.INNER6}", interface="MTU = 1380", peer=peer,
+            address=f"{provider.CLIENT}/32, {provider.CLIENT6}/128, 10.66.7.7/32")
+        return changed + f"\n[Lan]\n{self.lan_after}\n"
+
+
+KINDS = {
+    "veth": Kind("HostAddress = 192.168.10.10, fd00:10::10\n"
+                 "NamespaceAddress = 192.168.10.11, fd00:10::11\nForward = tcp:2222->22",
+                 "HostAddress = 192.168.10.20, fd00:10::20\n"
+                 "NamespaceAddress = 192.168.10.21, fd00:10::21\n"
+                 "Forward = tcp:2223->22, udp:5353->53"),
+    "relay": Kind("Forward = tcp:8080->80, lo/tcp:8081->81",
+                  "Forward = tcp:8080->82, udp:5353->53"),
+    "user": Kind("Forward = tcp:8080->80", "Forward = tcp:8082->80, lo/udp:5353->53", UID),
+}
+
+Fault = namedtuple("Fault", "kind command point")
 
 
 @dataclass
 class Results:
-    tried: Counter = field(default_factory=Counter)  # by command and kind of fault
+    there_are: Counter = field(default_factory=Counter)  # by rank
+    done: Counter = field(default_factory=Counter)  # by rank
+    tried: Counter = field(default_factory=Counter)  # by kind, command and sort of fault
     hit: Counter = field(default_factory=Counter)  # those whose call was made
     offered: int = 0  # packets that were handed to the kernel inside
     leaked: int = 0
     leaks: list = field(default_factory=list)  # the first of them
     packets: Counter = field(default_factory=Counter)  # by kind
     problems: list = field(default_factory=list)
+    passing: list = field(default_factory=list)  # problems that a second try did not have
 
 
 class Offer:
@@ -94,11 +102,11 @@ class Offer:
     def _enter(self):
         while not self._stop.is_set():
             try:
-                if self._place.is_pinned():
+                if self._place.uid or self._place.is_pinned():
                     netns.setns(str(self._place.pin))
                     return True
             except OSError:
-                pass  # it has just gone
+                pass  # it is not there yet, or has just gone
             time.sleep(0.002)
         return False
 
@@ -147,169 +155,91 @@ def _restore(before):
 
 
 class Trial:
-    """One place on one internet, for many points."""
+    """One place on one internet, for many faults of its commands."""
 
-    def __init__(self, net):
+    def __init__(self, net, kind):
         self.net = net
-        self.results = Results()
-        self.place = named.Place(net, NAME)
-        self.place.write(net.provider.conf() + LAN)
-        net.host_addresses |= ENDS  # the link's neighbours
-        self._trace = Path(f"/tmp/{NAME}.trace")
+        self.kind = KINDS[kind]
+        self.place = named.Place(net, NAME, self.kind.uid)
+        self.offered = 0
+        self._tracer = calls.Tracer(net.host, self.kind.uid)
         self._before = None
+        net.host_addresses |= ENDS  # the link's neighbours
+        net.provider.addresses.add(provider.OTHER)  # another peer, after a reload
+        self._write()
         self.place.up()
         self.place.down()
         self._before = self._host()
+
+    def _write(self, is_after=False):
+        self.place.write(self.kind.text_after(self.net) if is_after else self.kind.text(self.net))
 
     # ---- the host
 
     def _host(self):
         """All of the host that a namespace could have changed."""
-        run = self.net.host.output
-        facts = {words: run(*words.split()) for words in (
-            "ip -o link", "ip -o address", "ip route show table all", "ip -6 route show table all",
-            "ip rule", "ip -6 rule", "nft list ruleset")}
+        text = self.net.host.output("sh", "-c", "; echo =====; ".join(HOST_FACTS))
+        facts = dict(zip(HOST_FACTS, text.split("=====\n"), strict=True))
         facts["sysctls"] = self.net.host.call(_sysctls)
         facts["pins"] = sorted(os.listdir(named.PINS))
-        folders = [Path("/run/adit"), named.STATE]
-        facts["state"] = sorted(str(path) for folder in folders if folder.exists()
-                                for path in folder.iterdir())
+        facts["state"] = _state(self.place)
         facts["mounts"] = sorted(line.split()[4] for line in open("/proc/self/mountinfo"))
         return facts
-
-    def _adits(self):
-        mine = os.stat(adit.binary())
-        return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
-                if adit.is_alive(pid) and _is_of(pid, mine)]
 
     def _difference(self):
         now = self._host()
         wrong = [name for name, before in self._before.items() if now[name] != before]
         return {name: _changes(self._before[name], now[name]) for name in wrong}
 
-    def _force_clean(self):
-        for pid in self._adits():
+    def force_clean(self):
+        for pid in adits():
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        named.wait_until(lambda: not self._adits(), 3)
-        subprocess.run(["umount", "-l", self.place.pin], check=False, capture_output=True)
-        self.place.pin.unlink(missing_ok=True)
-        subprocess.run(["rm", "-rf", "/run/adit"], check=True)
+        named.wait_until(lambda: not adits(), 3)
+        if not self.kind.uid:
+            subprocess.run(["umount", "-l", self.place.pin], check=False, capture_output=True)
+            self.place.pin.unlink(missing_ok=True)
+        left = set(_state(self.place)) - set(self._before["state"])
+        subprocess.run(["rm", "-rf", *left], check=True)
         self.net.host.run("ip", "link", "delete", f"ve-{NAME}", check=False)
         self.net.host.nft("flush ruleset")
         self.net.host.call(_restore, self._before["sysctls"])
 
     # ---- commands
 
-    def _strace(self, options):
-        self._trace.unlink(missing_ok=True)
-        return ["strace", "-f", "-qq", "-a", "1", "-o", str(self._trace), *options]
-
-    def _attach(self, options):
-        """To the supervisor and the others that are there; None: there is none.
-
-        strace gives up when one of them ends meanwhile: then once more.
-        """
-        for _ in range(ATTEMPTS):
-            pids = self._adits()
-            if not pids:
-                return None
-            tracer = self._attach_to(pids, options)
-            if tracer:
-                return tracer
-        raise AssertionError("strace does not attach")
-
-    def _attach_to(self, pids, options):
-        argv = self._strace(options) + [word for pid in pids for word in ("-p", str(pid))]
-        tracer = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        named.wait_until(lambda: tracer.poll() is not None or all(map(_tracer_of, pids)), 5)
-        if all(map(_tracer_of, pids)):
-            return tracer
-        tracer.terminate()
-        tracer.wait()
-        return None
-
-    def _call(self, words, options):
-        """The status; None: it hung."""
-        tracer = self._attach(options)
-        output = self._trace.with_suffix(".own") if tracer else self._trace
-        argv = [*self._strace(options), "-D"] if not tracer else \
-            ["strace", "-D", "-f", "-qq", "-a", "1", "-o", str(output), *options]
-        process = self.net.host.popen(*argv, adit.binary(), *words, stdin=subprocess.DEVNULL,
-                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                      env=adit.environment(0))
-        try:
-            return process.wait(TIMEOUT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            return None
-        finally:
-            self._let_go()
-            if tracer:
-                tracer.wait()
-
-    def _let_go(self):
-        """What was started while the command ran is not under strace for ever."""
-        time.sleep(LINGER)
-        tracers = {_tracer_of(pid) for pid in self._adits()} - {0}
-        for pid in tracers:
-            try:
-                os.kill(pid, signal.SIGINT)
-            except ProcessLookupError:
-                pass
-        named.wait_until(lambda: not any(map(_tracer_of, self._adits())), 3)
-
-    def _trace_text(self):
-        files = (self._trace, self._trace.with_suffix(".own"))
-        text = "".join(file.read_text(errors="replace") for file in files if file.exists())
-        for file in files:
-            file.unlink(missing_ok=True)
-        return text
-
     def _prepare(self, command):
-        is_up, words = COMMANDS[command]
-        if is_up:
+        """(the command, adit's processes that it meets)"""
+        if UP_BEFORE[command]:
             self.place.up()
-            self.place.wait()
-        return words
+            self.place.wait(PATIENCE)
+        if command == "reload":
+            self._write(is_after=True)
+        return [adit.binary(), command, NAME], adits()
 
-    def calls(self, command):
-        """{call: how often a process makes it at most}, of the good case."""
-        words = self._prepare(command)
-        assert self._call(words, []) == 0
+    def list(self, command):
+        try:
+            found = self._tracer.list(*self._prepare(command))
+        finally:
+            self._write()
         self.place.down()
-        named.wait_until(lambda: not self._adits(), 5)
-        counts = Counter(re.findall(r"^(\d+) +([a-z_0-9]+)\(", self._trace_text(), re.M))
-        most = {}
-        for (_, call), number in counts.items():
-            most[call] = max(most.get(call, 0), number)
-        return {call: number for call, number in sorted(most.items()) if call not in SKIPPED}
+        named.wait_until(lambda: not adits(), 5)
+        return found
 
-    # ---- one point
-
-    def try_point(self, command, point, then="down"):
-        """then: "up" or "down", which must end well afterwards; a `down` comes last."""
-        words = self._prepare(command)
+    def try_fault(self, command, point, then):
+        """then: "up" or "down", which must end well; a `down` comes last.  (hit, problems)"""
+        argv, pids = self._prepare(command)
         offer = Offer(self.place)
-        fault = "signal=KILL" if point.fault == "KILL" else f"error={point.fault}"
-        inject = f"inject={point.call}:{fault}:when={point.when}"
-        status = self._call(words, ["-e", f"trace={point.call}", "-e", inject])
-        text = self._trace_text()
-        kind = f"{command} {'killed' if point.fault == 'KILL' else 'failed'}"
-        self.results.tried[kind] += 1
-        self.results.hit[kind] += "INJECTED" in text or "killed by SIGKILL" in text
+        status, is_hit = self._tracer.run(argv, pids, point)
         problems = ["it hung"] if status is None else []
         problems += self._next("up") if then == "up" else []
-        self.results.offered += offer.stop()
+        self.offered += offer.stop()
         problems += self._next("down")
+        self._write()
         if problems:
-            self._force_clean()
-            self.results.problems.append(f"{command}, {' '.join(map(str, point))}: "
-                                         f"status {status}, {'; '.join(problems)}")
-        return problems
+            self.force_clean()
+        return is_hit, [f"status {status}, then {then}", *problems] if problems else []
 
     def _next(self, words):
         try:
@@ -317,14 +247,34 @@ class Trial:
         except subprocess.TimeoutExpired:
             return [f"the next {words} hung"]
         if status:
-            return [f"the next {words}: {err.strip()}"]
+            return [f"the next {words}: {err.strip()}; its log: {self.place.log()[-300:]}"]
         if words == "up":
-            done = self.place.wait(5, check=False)
+            done = self.place.wait(PATIENCE, check=False)
             return [] if done[0] == 0 else [f"no tunnel after the next up: {done[2].strip()}"]
-        if not named.wait_until(lambda: not self._adits(), 3):
-            return [f"after down there still runs {self._adits()}"]
+        if not named.wait_until(lambda: not adits(), 3):
+            return [f"after down there still runs {adits()}"]
         difference = self._difference()
         return [f"after down the host differs: {difference}"] if difference else []
+
+
+def adits():
+    """The processes of adit, the oldest first."""
+    mine = os.stat(adit.binary())
+    pids = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
+            if adit.is_alive(pid) and adit.runs(pid, mine)]
+    return sorted(pids, key=lambda pid: (_started(pid), pid))
+
+
+def _state(place):
+    folders = [Path("/run/adit"), named.STATE, place.folder.parent]
+    return sorted(str(path) for folder in folders if folder.exists() for path in folder.iterdir())
+
+
+def _started(pid):
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        return 0
 
 
 def _changes(before, now):
@@ -337,48 +287,70 @@ def _changes(before, now):
         [f"+{one}" for one in now if one not in before]
 
 
-def _is_of(pid, mine):
-    try:
-        exe = os.stat(f"/proc/{pid}/exe")
-    except OSError:
-        return False
-    return (exe.st_dev, exe.st_ino) == (mine.st_dev, mine.st_ino)
+class Campaign:
+    """Faults of several kinds of namespaces and commands, under one watch."""
 
+    def __init__(self, net, chance, kinds=tuple(KINDS), commands=COMMANDS):
+        self.net = net
+        self.results = Results()
+        self._chance = chance
+        self._trials = {kind: Trial(net, kind) for kind in kinds}
+        self._pairs = [(kind, command) for kind in kinds for command in commands]
+        self._again = []
+        self._watch()
 
-def _tracer_of(pid):
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    return int(re.search(r"^TracerPid:\t(\d+)", status, re.M).group(1))
+    def _watch(self):
+        self._oracle = Oracle(self.net)
+        self._began = time.monotonic()
 
+    def points(self):
+        """All of them; those that differ most from one another first."""
+        found = [Fault(kind, command, point) for kind, command in self._pairs
+                 for point in calls.points(self._trials[kind].list(command))]
+        self._chance.shuffle(found)
+        found.sort(key=lambda fault: (fault.point.rank, fault.point.fault != calls.KILL))
+        return found
 
-def points(trial, command):
-    """All of them: each call in turn, with a kill and each of its errors."""
-    return [Point(call, when, fault) for call, number in trial.calls(command).items()
-            for when in range(1, number + 1)
-            for fault in ("KILL", *ERRORS.get(call, OTHERS))]
+    def count(self, faults):
+        self.results.there_are = Counter(fault.point.rank for fault in faults)
 
+    def try_point(self, fault):
+        then = self._chance.choice(("up", "down"))
+        is_hit, problems = self._trials[fault.kind].try_fault(fault.command, fault.point, then)
+        sort = "killed" if fault.point.fault == calls.KILL else "failed"
+        key = f"{fault.kind} {fault.command} {sort}"
+        self.results.tried[key] += 1
+        self.results.hit[key] += is_hit
+        self.results.done[fault.point.rank] += 1
+        if problems:
+            self._again.append((fault, then, problems))
+        if sum(self.results.tried.values()) % WINDOW == 0:
+            self.judge()
 
-def campaign(net, commands, chance, number=None, on_progress=lambda results: None):
-    """All points of the commands, or `number` of each by chance, under one watch."""
-    oracle = Oracle(net)
-    started = time.monotonic()
-    trial = Trial(net)
-    results = trial.results
-    for command in commands:
-        chosen = points(trial, command)
-        if number and number < len(chosen):
-            chosen = chance.sample(chosen, number)
-        for point in chosen:
-            trial.try_point(command, point, chance.choice(("up", "down")))
-            on_progress(results)
-    leaks = oracle.leaks()
-    results.leaked = len(leaks)
-    results.leaks = list(map(str, leaks[:SHOWN]))
-    results.packets = {str(kind): n for kind, n in oracle.kinds().items()}
-    if not results.leaks:
-        oracle.finish(started=started)
-    oracle.stop()
-    trial.place.file.unlink()
-    return results
+    def _try_again(self):
+        """What a busy machine was the reason of does not come again."""
+        for fault, then, problems in self._again:
+            trial = self._trials[fault.kind]
+            text = f"{fault.kind} {fault.command}, {' '.join(map(str, fault.point[1:]))}: "
+            once_more = trial.try_fault(fault.command, fault.point, then)[1]
+            where = self.results.problems if once_more else self.results.passing
+            where.append(text + "; ".join(problems))
+        self._again = []
+
+    def judge(self):
+        """What was offered since the last time, and what of it leaked."""
+        self._try_again()
+        leaks = self._oracle.leaks()
+        self.results.leaked += len(leaks)
+        self.results.leaks += map(str, leaks[:SHOWN - len(self.results.leaks)])
+        self.results.packets += Counter({str(kind): n for kind, n in self._oracle.kinds().items()})
+        self.results.offered = sum(trial.offered for trial in self._trials.values())
+        if not leaks:
+            self._oracle.finish(started=self._began)
+        self._oracle.stop()
+        self._watch()
+
+    def close(self):
+        self._oracle.stop()
+        for trial in self._trials.values():
+            trial.place.file.unlink(missing_ok=True)
