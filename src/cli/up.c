@@ -45,15 +45,13 @@ static void print_help(void)
 
 static int up(void *context, const struct place *place, struct error *err)
 {
-	pid_t holder = place_holder(place);
+	int r = start_find_supervisor(place, err);
 
 	(void)context;
-	if (holder > 0) {
-		log_info("'%s' is up already (process %d)", place->name, holder);
-		return 0;
-	}
-	if (holder < 0)
-		return error_errno(err, -holder, "cannot tell whether '%s' is up", place->name);
+	if (r > 0)
+		log_info("'%s' is up already (process %d)", place->name, place_holder(place));
+	if (r != 0)
+		return r < 0 ? r : 0;
 	if (service_is_installed(place))
 		return service_start(place, err);
 	return start_supervisor(place, err);

@@ -42,9 +42,14 @@ void control_answer(int fd, json_t *answer)
 	static const char no_memory[] = "{\"error\": \"out of memory\", \"code\": 12}";
 	AUTO_FREE char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
 	const char *bytes = text ? text : no_memory;
+	ssize_t n;
 
 	/* who does not read its answer does not hold us up */
-	(void)send(fd, bytes, strlen(bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
+	do
+		n = send(fd, bytes, strlen(bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		(void)shutdown(fd, SHUT_RDWR); /* it does not wait for what does not come */
 }
 
 void control_answer_error(int fd, const struct error *err)

@@ -1,8 +1,10 @@
 #include "supervise/start.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "supervise/control.h"
 #include "supervise/place.h"
 #include "supervise/supervisor.h"
 
@@ -10,7 +12,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#define FIND_NS	 (10 * NS_PER_S)
+#define PAUSE_NS (5 * NS_PER_MS)
 
 static void leave_terminal(void)
 {
@@ -68,4 +74,37 @@ int start_supervisor(const struct place *place, struct error *err)
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	return -ECHILD;
+}
+
+static bool answers(const struct place *place)
+{
+	json_t *answer = NULL;
+	int r = control_ask(place, CONTROL_BRIEF, FIND_NS, &answer, NULL);
+
+	json_decref(answer);
+	return r == 0;
+}
+
+int start_find_supervisor(const struct place *place, struct error *err)
+{
+	struct instant deadline = instant_add(clock_now(), FIND_NS);
+
+	for (;;) {
+		pid_t holder = place_holder(place);
+
+		if (holder == 0)
+			return 0;
+		if (holder < 0 && holder != -EBUSY)
+			return error_errno(err, -holder, "cannot tell whether '%s' is up",
+					   place->name);
+		if (answers(place))
+			return 1;
+		if (instant_is_due(deadline, clock_now())) {
+			(void)error_set(err, ETIMEDOUT, "the supervisor of '%s' does not answer",
+					place->name);
+			error_hint(err, "adit restart %s", place->name);
+			return -ETIMEDOUT;
+		}
+		(void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+	}
 }

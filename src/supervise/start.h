@@ -11,4 +11,9 @@ struct place;
  */
 int start_supervisor(const struct place *place, struct error *err);
 
+/* Whether one is there, and answers: 1, or 0.  One that is beginning or ending is
+ * waited for; -ETIMEDOUT: it hangs.
+ */
+int start_find_supervisor(const struct place *place, struct error *err);
+
 #endif

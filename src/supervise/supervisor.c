@@ -22,9 +22,12 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 
-#define FOLLOW_NS (100 * NS_PER_MS) /* changes come in groups */
-#define STATUS_NS (15 * NS_PER_S)   /* "handshake 12 s ago" grows old */
+#define FOLLOW_NS      (100 * NS_PER_MS) /* changes come in groups */
+#define STATUS_NS      (15 * NS_PER_S)	 /* "handshake 12 s ago" grows old */
+#define CLAIM_NS       NS_PER_S
+#define CLAIM_PAUSE_NS (5 * NS_PER_MS)
 
 static const char store_tun[] = "tun";
 
@@ -174,6 +177,8 @@ static int serve(void *context, enum control_request request, int fd, int *ret_w
 {
 	struct life *life = context;
 
+	if (life->is_ended) /* whoever asks has to find out: it is not told that we are there */
+		return 0;
 	switch (request) {
 	case CONTROL_STATUS:
 	case CONTROL_BRIEF:
@@ -330,6 +335,29 @@ int life_converge(struct life *life, struct error *err)
 	return make_true(life, false, err);
 }
 
+/* What a supervisor that was killed had just forked has its locks for a moment more. */
+static int claim_key(struct life *life)
+{
+	struct instant deadline = instant_add(clock_now(), CLAIM_NS);
+
+	for (;;) {
+		struct error err = {0};
+		pid_t holder;
+		int r = registry_claim(life->prepared.profile->public_key, &life->registry, &holder,
+				       &err);
+
+		if (r == -EBUSY && !instant_is_due(deadline, clock_now())) {
+			(void)nanosleep(&(struct timespec){.tv_nsec = CLAIM_PAUSE_NS}, NULL);
+			continue;
+		}
+		if (r == -EBUSY)
+			error_hint(&err, "two clients with one key stall each other");
+		if (r < 0)
+			*life->err = err;
+		return r;
+	}
+}
+
 static int claim(struct life *life)
 {
 	pid_t holder = 0;
@@ -340,9 +368,7 @@ static int claim(struct life *life)
 	life->lock = place_lock(&life->place, &holder, life->err);
 	if (life->lock < 0)
 		return life->lock;
-	r = registry_claim(life->prepared.profile->public_key, &life->registry, &holder, life->err);
-	if (r == -EBUSY)
-		error_hint(life->err, "two clients with one key stall each other");
+	r = claim_key(life);
 	if (r < 0)
 		return r;
 	life->listen = folder_listen(life->place.control, life->err);

@@ -3,10 +3,13 @@
 All system calls in turn are leaklab/crashes.py's.
 """
 
+import fcntl
 import os
 import random
 import signal
+import struct
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +71,37 @@ def test_down_ends_a_supervisor_that_hangs(media):
     assert f"process {pid}) does not answer and is killed" in err
     assert named.wait_until(lambda: not adit.is_alive(pid))
     assert is_clean(media)
+
+
+def waits_for_an_answer(process):
+    return "poll" in Path(f"/proc/{process.pid}/wchan").read_text()
+
+
+def test_up_beside_a_supervisor_that_ends_starts_another(shared_net, media):
+    media.up()
+    media.wait()
+    first = media.supervisor()
+    os.kill(first, signal.SIGSTOP)
+    os.kill(first, signal.SIGTERM)
+    beside = shared_net.host.popen(adit.binary(), "up", "media", env=adit.environment(0))
+    assert named.wait_until(lambda: beside.poll() is not None or waits_for_an_answer(beside))
+    os.kill(first, signal.SIGCONT)
+    assert beside.wait() == 0
+    media.wait()
+    assert media.supervisor() != first
+
+
+def test_locks_of_a_killed_supervisors_children_are_waited_for(shared_net, media):
+    media.up()
+    first = media.supervisor()
+    os.kill(first, signal.SIGKILL)
+    assert named.wait_until(lambda: not adit.is_alive(first))
+    with open(*Path("/run/adit").glob("*.lock"), "r+b") as lock:
+        fcntl.fcntl(lock, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+        beside = shared_net.host.popen(adit.binary(), "up", "media", env=adit.environment(0))
+        named.wait_until(lambda: beside.poll() is not None, 0.2)
+    assert beside.wait() == 0
+    media.wait()
 
 
 # ---- no room, no descriptors

@@ -86,6 +86,26 @@ static void test_what_is_no_answer_is_an_error(void **state)
 	assert_non_null(strstr(err.what, "has ended"));
 }
 
+static void test_who_cannot_be_answered_is_not_left_waiting(void **state)
+{
+	json_t *answer = json_object();
+	unsigned int n_before = 0;
+	char byte = 0;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	while (send(ends[0], &byte, 1, MSG_DONTWAIT) == 1)
+		n_before++;
+	control_answer(ends[0], answer);
+	for (; n_before > 0; n_before--)
+		assert_int_equal(recv(ends[1], &byte, 1, 0), 1);
+	assert_int_equal(recv(ends[1], &byte, 1, 0), 0);
+	json_decref(answer);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+}
+
 static void test_without_a_supervisor_it_is_not_up(void **state)
 {
 	json_t *answer = NULL;
@@ -168,6 +188,7 @@ int main(void)
 		cmocka_unit_test_setup(test_an_answer_is_the_callers, make_place),
 		cmocka_unit_test(test_an_error_of_the_supervisors_is_the_askers),
 		cmocka_unit_test(test_what_is_no_answer_is_an_error),
+		cmocka_unit_test(test_who_cannot_be_answered_is_not_left_waiting),
 		cmocka_unit_test(test_without_a_supervisor_it_is_not_up),
 		cmocka_unit_test(test_a_silent_supervisor_is_not_waited_for_longer_than_said),
 		cmocka_unit_test(test_every_word_is_read_and_no_other),
