@@ -165,7 +165,11 @@ static int look_at_processes(void *context, const struct inside *inside, const j
 static int check_place(void *context, const struct place *place, struct error *err)
 {
 	struct check *check = calloc(1, sizeof(*check));
-	const struct preview_with with = {check, look_at_processes, judge};
+	const struct preview_with with = {
+		.context = check,
+		.look = look_at_processes,
+		.tell = judge,
+	};
 	int r;
 
 	if (!check)

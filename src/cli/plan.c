@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "cli/service.h"
 #include "cli/words.h"
 
 #include "apply/survey.h"
@@ -7,6 +8,7 @@
 #include "plan/plan.h"
 #include "report/facts.h"
 #include "report/steps.h"
+#include "supervise/place.h"
 #include "supervise/preview.h"
 
 #include <errno.h>
@@ -124,12 +126,20 @@ static int print_json(void *context, const struct preview *preview, struct error
 	return r < 0 ? error_errno(err, -r, "cannot write the plan") : flush(err);
 }
 
+static bool has_units(const char *name)
+{
+	struct place place;
+
+	return place_find(name, &place, NULL) == 0 && service_is_installed(&place);
+}
+
 static int plan(void *context, const char *word, struct error *err)
 {
 	const struct plan_line *line = context;
 	const struct preview_with with = {
 		.context = context,
 		.tell = line->is_json ? print_json : print_text,
+		.has_units = has_units(word),
 	};
 
 	return preview_make(word, &with, err);

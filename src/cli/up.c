@@ -126,7 +126,7 @@ static int seal(void *context, const struct place *place, struct error *err)
 	const struct seal_line *line = context;
 	struct down_result result;
 
-	return line->is_undo ? down(place, &result, err) : seal_make(place, NULL, err);
+	return line->is_undo ? down(place, &result, err) : seal_make(place, NULL, NULL, err);
 }
 
 int command_seal(int argc, char **argv)

@@ -463,6 +463,42 @@ int plan_seal(const struct plan_environment *environment, struct plan *ret, stru
 	return make(&build, ret, err);
 }
 
+static bool is_of_beginning(const struct step *step)
+{
+	return step->kind != STEP_TUN_CREATE && step->kind != STEP_WIREGUARD_CREATE;
+}
+
+static int copy_beginning(const struct plan *whole, struct plan *ret)
+{
+	size_t n = 0;
+
+	while (n < whole->n_steps && is_of_beginning(&whole->step[n]))
+		n++;
+	ret->has_ipv6 = whole->has_ipv6;
+	ret->ruleset[SIDE_INSIDE] = strdup(whole->ruleset[SIDE_INSIDE]);
+	ret->step = calloc(n + 1, sizeof(*ret->step));
+	if (!ret->ruleset[SIDE_INSIDE] || !ret->step)
+		return -ENOMEM;
+	memcpy(ret->step, whole->step, n * sizeof(*ret->step));
+	ret->n_steps = n;
+	for (size_t i = 0; i < n; i++)
+		if (ret->step[i].kind == STEP_FIREWALL_LOAD)
+			ret->step[i].firewall.is_replaced = false;
+	return 0;
+}
+
+int plan_beginning(const struct plan *whole, struct plan *ret, struct error *err)
+{
+	struct plan plan = {0};
+
+	if (copy_beginning(whole, &plan) < 0) {
+		plan_done(&plan);
+		return error_errno(err, ENOMEM, "cannot make a plan");
+	}
+	*ret = plan;
+	return 0;
+}
+
 int plan_named(const struct profile *profile, const struct plan_environment *environment,
 	       enum profile_backend backend, struct plan *ret, struct error *err)
 {

@@ -96,6 +96,12 @@ int plan_run(const struct profile *profile, const struct plan_environment *envir
  */
 int plan_seal(const struct plan_environment *environment, struct plan *ret, struct error *err);
 
+/* The beginning of a plan_named() or plan_seal(), before there is a link but lo: in a
+ * namespace that nobody has seen yet, where the table is made and replaces none.  Its
+ * rules are the whole plan's, whose tunnel is not there for them.  -ENOMEM.
+ */
+int plan_beginning(const struct plan *whole, struct plan *ret, struct error *err);
+
 /* A lasting namespace in move mode, with a tunnel of that backend (not
  * BACKEND_AUTO: -EINVAL).  Else as plan_run().
  */

@@ -53,6 +53,11 @@ static bool has_step(const struct plan *plan, const struct step *step)
 	return false;
 }
 
+static bool has_rules(const struct plan *plan, const struct plan *desired)
+{
+	return strcmp(plan->ruleset[SIDE_INSIDE], desired->ruleset[SIDE_INSIDE]) == 0;
+}
+
 /* What the file adds to a sealed namespace; borrows the rules. */
 static int subtract(const struct plan *desired, const struct plan *seal, struct plan *ret)
 {
@@ -63,27 +68,43 @@ static int subtract(const struct plan *desired, const struct plan *seal, struct 
 	if (!rest.step)
 		return -ENOMEM;
 	for (size_t i = 0; i < desired->n_steps; i++)
-		if (desired->step[i].kind == STEP_FIREWALL_LOAD ||
-		    !has_step(seal, &desired->step[i]))
+		if (desired->step[i].kind == STEP_FIREWALL_LOAD
+			    ? !has_rules(seal, desired)
+			    : !has_step(seal, &desired->step[i]))
 			rest.step[rest.n_steps++] = desired->step[i];
 	*ret = rest;
 	return 0;
 }
 
-static int tell_new(struct work *work, struct error *err)
+/* As seal_make() does it, which adit-netns@ calls without a plan. */
+static int plan_first(const struct work *work, struct plan *ret, struct error *err)
 {
 	const struct plan *desired = &work->prepared.plan;
 	const struct plan_environment environment = {.has_ipv6 = desired->has_ipv6,
 						     .ping_gid = getegid()};
+	struct plan seal;
+	int r;
+
+	if (!work->with->has_units && work->host->n_steps == 0)
+		return plan_beginning(desired, ret, err);
+	r = plan_seal(&environment, &seal, err);
+	if (r < 0)
+		return r;
+	r = plan_beginning(&seal, ret, err);
+	plan_done(&seal);
+	return r;
+}
+
+static int tell_new(struct work *work, struct error *err)
+{
 	struct preview preview = begin(work);
 	struct plan seal;
 	struct plan rest;
-	int r = plan_seal(&environment, &seal, err);
+	int r = plan_first(work, &seal, err);
 
 	if (r < 0)
 		return r;
-	seal.step[0].firewall.is_replaced = false;
-	r = subtract(desired, &seal, &rest);
+	r = subtract(preview.desired, &seal, &rest);
 	if (r == 0) {
 		preview.part[0] = &seal;
 		preview.part[1] = &rest;

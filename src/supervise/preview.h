@@ -39,6 +39,7 @@ struct preview_with {
 		    struct error *err);
 	/* Called once.  May be in a child inside the namespace: what it writes it flushes. */
 	int (*tell)(void *context, const struct preview *preview, struct error *err);
+	bool has_units; /* it is adit-netns@ that seals, without having read the file */
 };
 
 /* `name` as for prepare_profile(), whose failures are the same. */

@@ -2,6 +2,7 @@
 
 #include "apply/apply.h"
 #include "apply/observe.h"
+#include "apply/record.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/text.h"
@@ -158,21 +159,50 @@ struct sealed {
 	struct error err;
 };
 
-static int seal_network(struct error *err)
+/* What the child has to do it with. */
+struct making {
+	const struct place *place;
+	const struct plan *plan; /* NULL: no tunnel */
+	uid_t uid;		 /* whose it is; in the child they are nobody's until mapped */
+	gid_t gid;
+};
+
+/* Its table is a new one, with the rules that the place's record then says. */
+static int apply_beginning(const struct making *making, struct host *host, struct error *err)
+{
+	const union endpoint nowhere = {.any.sa_family = AF_UNSPEC};
+	struct plan_environment environment;
+	struct record record = {0};
+	struct plan whole = {0};
+	struct plan plan = {0};
+	int r = 0;
+
+	if (!making->plan) {
+		environment = observe_environment(host->route, &nowhere, 0);
+		r = plan_seal(&environment, &whole, err);
+	}
+	if (r == 0)
+		r = plan_beginning(making->plan ? making->plan : &whole, &plan, err);
+	host->record = &record;
+	if (r == 0)
+		r = apply_plan(&plan, host, NULL, err);
+	host->record = NULL;
+	if (r == 0) /* else the table is loaded once more by who makes the tunnel */
+		(void)record_save(&record, making->place->record, NULL);
+	record_done(&record);
+	plan_done(&plan);
+	plan_done(&whole);
+	return r;
+}
+
+static int seal_network(const struct making *making, struct error *err)
 {
 	struct host host;
-	struct plan plan = {0};
-	struct plan_environment environment;
-	const union endpoint nowhere = {.any.sa_family = AF_UNSPEC};
 	int r = host_open(&host, err);
 
 	if (r < 0)
 		return r;
-	environment = observe_environment(host.route, &nowhere, 0);
-	r = plan_seal(&environment, &plan, err);
-	if (r == 0)
-		r = apply_plan(&plan, &host, NULL, err);
-	plan_done(&plan);
+	r = apply_beginning(making, &host, err);
 	host_done(&host);
 	return r;
 }
@@ -194,19 +224,13 @@ __attribute__((noreturn)) static void hold(void)
 		(void)pause();
 }
 
-/* Who makes it.  In the child the ids are nobody's until they are mapped. */
-struct maker {
-	uid_t uid;
-	gid_t gid;
-};
-
 /* Root's ids are mapped by the parent, which then says so by a byte. */
-static int map_ids(const struct maker *maker, int socket, struct error *err)
+static int map_ids(const struct making *making, int socket, struct error *err)
 {
 	char go;
 
-	if (maker->uid != 0)
-		return namespaces_map_self(maker->uid, maker->gid, err);
+	if (making->uid != 0)
+		return namespaces_map_self(making->uid, making->gid, err);
 	return fd_read_exact(socket, &go, 1);
 }
 
@@ -220,13 +244,13 @@ __attribute__((noreturn)) static void tell_and_hold(const struct sealed *sealed,
 	hold();
 }
 
-__attribute__((noreturn)) static void seal_and_exit(const struct maker *maker, int socket)
+__attribute__((noreturn)) static void seal_and_exit(const struct making *making, int socket)
 {
 	struct sealed sealed = {0};
 
-	sealed.r = map_ids(maker, socket, &sealed.err);
+	sealed.r = map_ids(making, socket, &sealed.err);
 	if (sealed.r == 0)
-		sealed.r = seal_network(&sealed.err);
+		sealed.r = seal_network(making, &sealed.err);
 	tell_and_hold(&sealed, socket);
 }
 
@@ -311,9 +335,16 @@ static void end_child(pid_t child)
 		;
 }
 
-static int make(const struct place *place, int record_fd, struct error *err)
+/* A record that is there is of another namespace, which has gone. */
+static int forget_record(const struct place *place, struct error *err)
 {
-	struct maker maker = {geteuid(), getegid()};
+	if (unlink(place->record) < 0 && errno != ENOENT)
+		return error_errno(err, errno, "cannot remove '%s'", place->record);
+	return 0;
+}
+
+static int make(const struct making *making, int record_fd, struct error *err)
+{
 	int ends[2];
 	pid_t child;
 	int r;
@@ -324,7 +355,7 @@ static int make(const struct place *place, int record_fd, struct error *err)
 	if (child == 0) {
 		(void)close(ends[0]);
 		(void)close(record_fd);
-		seal_and_exit(&maker, ends[1]);
+		seal_and_exit(making, ends[1]);
 	}
 	(void)close(ends[1]);
 	if (child < 0) {
@@ -333,7 +364,7 @@ static int make(const struct place *place, int record_fd, struct error *err)
 	}
 	r = await_sealed(ends[0], child, err);
 	if (r == 0)
-		r = publish(place, record_fd, child, err);
+		r = publish(making->place, record_fd, child, err);
 	if (r == 0 && geteuid() != 0)
 		r = fd_write_all(ends[0], "", 1);
 	(void)close(ends[0]);
@@ -342,8 +373,10 @@ static int make(const struct place *place, int record_fd, struct error *err)
 	return r;
 }
 
-int seal_make(const struct place *place, bool *ret_was_there, struct error *err)
+int seal_make(const struct place *place, const struct plan *plan, bool *ret_was_there,
+	      struct error *err)
 {
+	const struct making making = {place, plan, geteuid(), getegid()};
 	struct pinned record = {0};
 	int r = place_make(place, err);
 	AUTO_FD int fd = r == 0 ? open_record(place, err) : r;
@@ -359,7 +392,10 @@ int seal_make(const struct place *place, bool *ret_was_there, struct error *err)
 	if (ret_was_there)
 		*ret_was_there = found == FOUND_OURS;
 	r = names_ensure(place, err);
-	return r < 0 || found == FOUND_OURS ? r : make(place, fd, err);
+	if (r < 0 || found == FOUND_OURS)
+		return r;
+	r = forget_record(place, err);
+	return r < 0 ? r : make(&making, fd, err);
 }
 
 /* ---- holding it ---- */

@@ -3,7 +3,11 @@
  * How it works.  A child is made in a user and a network namespace of their own
  * (the first owns the second, so no capability inside reaches the host).  It
  * loads the firewall that drops everything, writes the settings and makes the
- * unreachable routes; only then does the namespace get a name.  Root's is
+ * unreachable routes; only then does the namespace get a name.  Who knows already
+ * what tunnel there is to be has the rules of that loaded at once: as long as no
+ * link bears its name they drop everything, too, and to replace rules takes the
+ * kernel a grace period of its RCU, which is half of what a namespace costs.
+ *  Root's is
  * pinned at /run/netns/NAME, and the child ends; a user may mount nothing, so
  * there the child stays and is what holds the namespace (the holder).
  *
@@ -21,11 +25,14 @@
 
 struct error;
 struct place;
+struct plan;
 
-/* Makes it, unless it is there: *ret_was_there (may be NULL).  -EEXIST: there is
- * another one of that name, which is not adit's.
+/* Makes it, unless it is there: *ret_was_there (may be NULL).  `plan` is a plan_named()
+ * whose beginning it gets; NULL: there is no tunnel to be.  -EEXIST: there is another
+ * one of that name, which is not adit's.
  */
-int seal_make(const struct place *place, bool *ret_was_there, struct error *err);
+int seal_make(const struct place *place, const struct plan *plan, bool *ret_was_there,
+	      struct error *err);
 
 /* Both descriptors are the caller's.  -ENOENT: not made, or gone. */
 int seal_open(const struct place *place, struct inside *ret, struct error *err);

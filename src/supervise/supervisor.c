@@ -407,10 +407,12 @@ static int on_holder(void *context, int fd, uint32_t events)
 	return 0;
 }
 
+/* LAN flows by a veth have their rules inside after those on the host. */
 static int make_namespace(struct life *life)
 {
+	const struct plan *plan = life->prepared.host.n_steps == 0 ? &life->prepared.plan : NULL;
 	bool was_there = true;
-	int r = seal_make(&life->place, &was_there, life->err);
+	int r = seal_make(&life->place, plan, &was_there, life->err);
 
 	life->has_made_seal = r == 0 && !was_there;
 	if (r == 0)
@@ -422,15 +424,18 @@ static int make_namespace(struct life *life)
 	return r;
 }
 
+static int plan_network(struct life *life)
+{
+	int r = tunnel_choose(life->prepared.profile, &life->backend, life->err);
+
+	return r < 0 ? r : prepare_plan(&life->prepared, life_backend(life->backend), life->err);
+}
+
 static int connect_tunnel(struct life *life)
 {
 	int adopted = life->tun;
-	int r = tunnel_choose(life->prepared.profile, &life->backend, life->err);
+	int r = life_converge(life, life->err);
 
-	if (r == 0)
-		r = prepare_plan(&life->prepared, life_backend(life->backend), life->err);
-	if (r == 0)
-		r = life_converge(life, life->err);
 	if (r == 0)
 		r = keeper_init(&life->keeper, life->loop, life->prepared.profile, life->err);
 	if (r == 0 && adopted >= 0 && life->tun == adopted)
@@ -545,6 +550,8 @@ static int live(struct life *life, const struct supervisor_options *options)
 		r = claim(life);
 	if (r == 0)
 		r = open_signals(life);
+	if (r == 0)
+		r = plan_network(life);
 	if (r == 0)
 		r = make_namespace(life);
 	if (r == 0)

@@ -421,6 +421,36 @@ static void test_a_lasting_namespace_begins_with_its_seal(void **state)
 			    "route.add ::/0 dev wg0\n");
 }
 
+static void expect_beginning(const struct plan *whole)
+{
+	struct plan plan = {0};
+
+	assert_int_equal(plan_beginning(whole, &plan, NULL), 0);
+	assert_string_equal(plan.ruleset[SIDE_INSIDE], whole->ruleset[SIDE_INSIDE]);
+	assert_true(plan.has_ipv6);
+	expect_lines(&plan, "firewall.load table inet adit\n"
+			    "sysctls\n"
+			    "link.up lo\n"
+			    "route.add unreachable 0.0.0.0/0 metric 4294967295\n"
+			    "route.add unreachable ::/0 metric 4294967295\n");
+}
+
+static void test_a_new_namespace_has_the_rules_before_the_tunnel_and_replaces_none(void **state)
+{
+	struct plan plan = {0};
+
+	(void)state;
+	make_named(BACKEND_USERSPACE, &plan);
+	expect_beginning(&plan);
+	plan_done(&plan);
+	assert_int_equal(plan_named(&profile, &usual, BACKEND_KERNEL, &plan, NULL), 0);
+	expect_beginning(&plan);
+	plan_done(&plan);
+	assert_int_equal(plan_seal(&usual, &plan, NULL), 0);
+	expect_beginning(&plan);
+	plan_done(&plan);
+}
+
 static void test_the_kernels_tunnel_is_asked_for_outside(void **state)
 {
 	struct plan plan = {0};
@@ -518,6 +548,9 @@ int main(void)
 		cmocka_unit_test_setup(test_too_many_routes_are_refused, begin),
 		cmocka_unit_test_setup(test_sealed_there_is_lo_and_nothing_else, begin),
 		cmocka_unit_test_setup(test_a_lasting_namespace_begins_with_its_seal, begin),
+		cmocka_unit_test_setup(
+			test_a_new_namespace_has_the_rules_before_the_tunnel_and_replaces_none,
+			begin),
 		cmocka_unit_test_setup(test_the_kernels_tunnel_is_asked_for_outside, begin),
 		cmocka_unit_test_setup(
 			test_the_tunnels_own_settings_are_closed_in_a_lasting_namespace, begin),
