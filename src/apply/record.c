@@ -91,8 +91,9 @@ static struct header make_header(const struct record *record)
 	return header;
 }
 
-static int write_record(int fd, const struct record *record)
+static int write_record(int fd, const void *context)
 {
+	const struct record *record = context;
 	struct header header = make_header(record);
 	int r = fd_write_all(fd, &header, sizeof(header));
 
@@ -110,25 +111,7 @@ static int write_record(int fd, const struct record *record)
 
 int record_save(const struct record *record, const char *path, struct error *err)
 {
-	AUTO_FREE char *aside = NULL;
-	AUTO_FD int fd = -1;
-	int r;
-
-	if (asprintf(&aside, "%s.new", path) < 0) {
-		aside = NULL;
-		return error_errno(err, ENOMEM, "cannot write '%s'", path);
-	}
-	fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return error_errno(err, errno, "cannot write '%s'", aside);
-	r = write_record(fd, record);
-	if (r == 0 && rename(aside, path) < 0)
-		r = -errno;
-	if (r < 0) {
-		(void)unlink(aside);
-		return error_errno(err, -r, "cannot write '%s'", path);
-	}
-	return 0;
+	return fd_replace_file(path, 0600, write_record, record, err);
 }
 
 /* The next `len` bytes of the file, and a NUL behind them; NULL: there are not so many. */

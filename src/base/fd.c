@@ -6,8 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 /* Copies what is there into a buffer twice as large. */
 static char *grow(char *old, size_t len, size_t size, enum fd_memory memory)
@@ -117,6 +120,27 @@ int fd_write_file(const char *path, const char *text, struct error *err)
 	if ((size_t)n < len)
 		return error_errno(err, EIO, "cannot write all of it to '%s'", path);
 	return 0;
+}
+
+int fd_replace_file(const char *path, mode_t mode, fd_filler fill, const void *context,
+		    struct error *err)
+{
+	char aside[PATH_MAX];
+	AUTO_FD int fd = -1;
+	int r = 0;
+
+	if ((size_t)snprintf(aside, sizeof(aside), "%s.new", path) >= sizeof(aside))
+		return error_errno(err, ENAMETOOLONG, "cannot write '%s'", path);
+	fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0)
+		return error_errno(err, errno, "cannot write '%s'", aside);
+	r = fill(fd, context);
+	if (r == 0 && (fchmod(fd, mode) < 0 || rename(aside, path) < 0))
+		r = -errno;
+	if (r == 0)
+		return 0;
+	(void)unlink(aside);
+	return error_errno(err, -r, "cannot write '%s'", path);
 }
 
 int fd_read_file(const char *path, char *buffer, size_t size)

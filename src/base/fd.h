@@ -22,6 +22,12 @@ int fd_read_exact(int fd, void *bytes, size_t len);
 
 /* Writes a whole short file such as /proc/self/uid_map in one write(2). */
 int fd_write_file(const char *path, const char *text, struct error *err);
+/* A file of that mode, in place of what is at `path`: the old one is there until the new one is
+ * whole.  `fill` writes it: 0 or -errno.
+ */
+typedef int (*fd_filler)(int fd, const void *context);
+int fd_replace_file(const char *path, mode_t mode, fd_filler fill, const void *context,
+		    struct error *err);
 /* Reads a short file, at most size - 1 bytes, and ends it with NUL. */
 int fd_read_file(const char *path, char *buffer, size_t size);
 

@@ -196,35 +196,23 @@ static void folder_of(const struct unit *unit, char ret[UNIT_PATH_LEN])
 	(void)snprintf(ret, UNIT_PATH_LEN, UNITS "/%s.d", unit->name);
 }
 
-/* The old one or the new one is there, never half of one. */
-static int replace(const char *path, const char *text)
+static int write_text(int fd, const void *context)
 {
-	char fresh[UNIT_PATH_LEN + 8];
-	AUTO_FD int fd = -1;
-	int r;
+	const char *text = context;
 
-	(void)snprintf(fresh, sizeof(fresh), "%s.new", path);
-	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0)
-		return -errno;
-	r = fd_write_all(fd, text, strlen(text));
-	if (r == 0 && (fchmod(fd, 0644) < 0 || rename(fresh, path) < 0))
-		r = -errno;
-	if (r < 0)
-		(void)unlink(fresh);
-	return r;
+	return fd_write_all(fd, text, strlen(text));
 }
 
 int unit_write(const struct unit *unit, const char *text, struct error *err)
 {
 	char folder[UNIT_PATH_LEN];
-	int r;
 
 	folder_of(unit, folder);
 	if (access(unit->path, F_OK) == 0 && !is_ours(unit->path))
 		return refuse_others(unit, err);
-	r = mkdir(folder, 0755) < 0 && errno != EEXIST ? -errno : replace(unit->path, text);
-	return r < 0 ? error_errno(err, -r, "cannot write '%s'", unit->path) : 0;
+	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+		return error_errno(err, errno, "cannot make '%s'", folder);
+	return fd_replace_file(unit->path, 0644, write_text, text, err);
 }
 
 int unit_remove(const struct unit *unit, bool *ret_was_there, struct error *err)

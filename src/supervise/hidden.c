@@ -62,9 +62,10 @@ void hidden_done(struct hidden *hidden)
 
 /* ---- in the place's folder ---- */
 
-static int write_lines(const struct hidden *hidden, int fd)
+static int write_lines(int fd, const void *context)
 {
-	int r = ftruncate(fd, 0) < 0 ? -errno : 0;
+	const struct hidden *hidden = context;
+	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < hidden->n_paths; i++) {
 		/* relative ones are to the folder of whoever wrote them */
@@ -80,10 +81,7 @@ static int write_lines(const struct hidden *hidden, int fd)
 
 int hidden_save(const struct hidden *hidden, const struct place *place, struct error *err)
 {
-	AUTO_FD int fd = open(place->hidden, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int r = fd < 0 ? -errno : write_lines(hidden, fd);
-
-	return r < 0 ? error_errno(err, -r, "cannot write '%s'", place->hidden) : 0;
+	return fd_replace_file(place->hidden, 0600, write_lines, hidden, err);
 }
 
 int hidden_load(struct hidden *hidden, const struct place *place, struct error *err)

@@ -93,8 +93,9 @@ static int read_ledger(const char *path, struct ledger *ret, struct error *err)
 }
 _Static_assert(STEP_SYSCTL_PATH_LEN == 96 && STEP_SYSCTL_VALUE_LEN == 32, "see sscanf() above");
 
-static int write_lines(int fd, const struct ledger *ledger)
+static int write_lines(int fd, const void *context)
 {
+	const struct ledger *ledger = context;
 	char text[sizeof(struct line) + 4];
 	int r = 0;
 
@@ -106,26 +107,6 @@ static int write_lines(int fd, const struct ledger *ledger)
 		r = fd_write_all(fd, text, (size_t)n);
 	}
 	return r;
-}
-
-/* In one step: what is read is always whole. */
-static int write_ledger(const char *path, const struct ledger *ledger, struct error *err)
-{
-	char aside[PLACE_PATH_LEN + 8];
-	AUTO_FD int fd = -1;
-	int r;
-
-	(void)snprintf(aside, sizeof(aside), "%s.new", path);
-	fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return error_errno(err, errno, "cannot write '%s'", aside);
-	r = write_lines(fd, ledger);
-	if (r == 0 && rename(aside, path) < 0)
-		r = -errno;
-	if (r == 0)
-		return 0;
-	(void)unlink(aside);
-	return error_errno(err, -r, "cannot write '%s'", path);
 }
 
 static struct line *find(struct ledger *ledger, const char *path)
@@ -224,7 +205,7 @@ int ledger_borrow(const struct place *place, const struct plan *plan, struct err
 		if (plan->step[i].kind == STEP_SYSCTL_SET && plan->step[i].sysctl.is_borrowed)
 			r = note(place, &plan->step[i].sysctl, ledger, err);
 	if (r == 0)
-		r = write_ledger(place->ledger, ledger, err);
+		r = fd_replace_file(place->ledger, 0600, write_lines, ledger, err);
 	free(ledger);
 	return r;
 }
@@ -485,7 +466,7 @@ int ledger_settle(const struct place *place, const struct plan *plan, struct err
 		return r;
 	}
 	r = give_back_unnamed(place, plan, ledger, err);
-	s = write_ledger(place->ledger, ledger, &more);
+	s = fd_replace_file(place->ledger, 0600, write_lines, ledger, &more);
 	if (s == 0)
 		s = ledger_guard(&more);
 	free(ledger);

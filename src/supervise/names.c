@@ -24,6 +24,10 @@ static int write_file(const char *path, const struct text *text, struct error *e
 		return error_set(err, ENOSPC, "the text of '%s' is too long", path);
 	if (fd < 0)
 		return error_errno(err, errno, "cannot write '%s'", path);
+	/* on a full file system it is to fail before anything is written over */
+	if (text->len > 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)text->len) < 0 &&
+	    errno != EOPNOTSUPP)
+		return error_errno(err, errno, "cannot write '%s'", path);
 	r = fd_write_all(fd, text->at, text->len);
 	/* readable inside, whoever reads, also where our umask is strict */
 	if (r == 0 && (ftruncate(fd, (off_t)text->len) < 0 || fchmod(fd, 0644) < 0))

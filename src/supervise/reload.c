@@ -2,8 +2,8 @@
  *
  * How it works.  The file is read and checked whole before anything changes.
  * Peers that stay keep the address they were last heard from, and their
- * sessions.  The network inside is changed first, then the tunnel; when either
- * fails, both go back to what they were.
+ * sessions.  First come the files by which names are looked up, then the network
+ * inside, then the tunnel; when one fails, all go back to what they were.
  */
 #include "supervise/life.h"
 
@@ -116,7 +116,7 @@ static int change_tunnel(struct life *life, bool is_reopened, struct error *err)
 	return keeper_configure(keeper, err);
 }
 
-/* Both sides of the change; on failure the life has the new parts still. */
+/* On failure the life has the new parts still. */
 static int change(struct life *life, const struct tunnel_backend *before, struct error *err)
 {
 	int tun = life->tun;
@@ -131,25 +131,34 @@ static int change(struct life *life, const struct tunnel_backend *before, struct
 	return r < 0 ? r : lan_configure(&life->lan, life->prepared.profile, err);
 }
 
+/* To what the life had, which is in `fresh`; as far as that goes. */
+static void change_back(struct life *life, struct fresh *fresh)
+{
+	const struct tunnel_backend *failed = life->backend;
+	struct error err = {0};
+
+	swap(life, fresh);
+	if (change(life, failed, &err) < 0)
+		log_error(&err);
+	if (names_write(&life->place, life->prepared.profile, &err) < 0)
+		log_error(&err);
+}
+
 int life_reload(struct life *life, struct error *err)
 {
 	struct fresh fresh = {.registry = {.lock = -1, .listen = -1}};
 	const struct tunnel_backend *before = life->backend;
 	int r = read_fresh(life, &fresh, err);
 
-	if (r < 0) {
-		registry_release(&fresh.registry);
-		prepare_done(&fresh.prepared);
-		return r;
-	}
-	swap(life, &fresh);
-	r = change(life, before, err);
-	if (r < 0) {
-		struct error again = {0};
-
+	if (r == 0) {
 		swap(life, &fresh);
-		if (change(life, fresh.backend, &again) < 0)
-			log_error(&again);
+		r = names_write(&life->place, life->prepared.profile, err);
+		if (r == 0)
+			r = change(life, before, err);
+		if (r < 0)
+			change_back(life, &fresh);
+	}
+	if (r < 0) {
 		registry_release(&fresh.registry);
 		prepare_done(&fresh.prepared);
 		return r;
@@ -160,5 +169,5 @@ int life_reload(struct life *life, struct error *err)
 	}
 	prepare_done(&fresh.prepared);
 	bystanders_warn(life->prepared.profile, &life->prepared.host);
-	return names_write(&life->place, life->prepared.profile, err);
+	return 0;
 }

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lab import UID, adit, internet, named, provider
+from lab import UID, adit, internet, named, provider, servers
 from lab.flow import Flow
 from lab.oracle import Oracle
 from lab.traffic import ORDINARY, PRIVILEGED, Traffic
@@ -312,6 +312,36 @@ def test_reload_of_a_wrong_file_changes_nothing(net, media):
     assert status == 1 and "configuration of 'media' has errors" in err
     assert media.inside("ip", "route").stdout == before
     assert pings(media)
+
+
+def test_reload_that_cannot_write_the_resolvers_files_changes_nothing(net, media):
+    media.up()
+    media.wait()
+    hidden, before = ((media.folder / "hidden").read_text(), media.inside("ip", "address").stdout)
+    names = media.folder / "resolv.conf"
+    text = names.read_text()
+    names.unlink()
+    names.mkdir()
+    media.write(net.provider.conf(dns="192.0.2.53", address="10.66.0.9/32"))
+    status, _, err = media.reload(check=False)
+    names.rmdir()
+    names.write_text(text)
+    assert status == 1 and f"cannot write '{names}'" in err
+    assert media.inside("ip", "address").stdout == before
+    assert (media.folder / "hidden").read_text() == hidden
+    assert media.status()["dns"] == [provider.INNER] and pings(media)
+
+
+def test_reload_that_fails_later_leaves_the_resolvers_files_as_they_were(net, media):
+    """By a port of the host's that is taken."""
+    media.up()
+    media.wait()
+    before = (media.folder / "resolv.conf").read_text()
+    net.serve(servers.TcpEcho, net.host, internet.HOST, 8080)
+    media.write(net.provider.conf(dns="192.0.2.53") + "\n[Lan]\nForward = tcp:8080->80\n")
+    status, _, err = media.reload(check=False)
+    assert status == 1 and "8080" in err
+    assert (media.folder / "resolv.conf").read_text() == before and pings(media)
 
 
 def test_reload_takes_another_key(net, media):

@@ -480,6 +480,41 @@ static void test_closed_standard_descriptors_become_the_null_device(void **state
 	assert_int_equal(status, 0);
 }
 
+static int write_word(int fd, const void *context)
+{
+	const char *word = context;
+
+	return word ? fd_write_all(fd, word, strlen(word)) : -ENOSPC;
+}
+
+static void test_a_file_is_replaced_whole_or_not_at_all(void **state)
+{
+	char folder[] = "/tmp/adit-test-XXXXXX";
+	char path[64];
+	char aside[72];
+	char text[16];
+	struct stat info;
+	struct error err;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(path, sizeof(path), "%s/file", folder);
+	(void)snprintf(aside, sizeof(aside), "%s.new", path);
+	assert_int_equal(fd_replace_file(path, 0644, write_word, "first", NULL), 0);
+	assert_int_equal(fd_replace_file(path, 0600, write_word, "2nd", NULL), 0);
+	assert_int_equal(fd_replace_file(path, 0600, write_word, NULL, &err), -ENOSPC);
+	assert_non_null(strstr(err.what, path));
+	assert_int_equal(fd_read_file(path, text, sizeof(text)), 0);
+	assert_string_equal(text, "2nd");
+	assert_int_equal(stat(path, &info), 0);
+	assert_int_equal(info.st_mode & 07777, 0600);
+	assert_int_equal(access(aside, F_OK), -1);
+	assert_int_equal(fd_replace_file("/nonexistent/file", 0600, write_word, "x", &err),
+			 -ENOENT);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -494,6 +529,7 @@ int main(void)
 		cmocka_unit_test(test_other_side_that_ends_early_is_a_reset),
 		cmocka_unit_test(test_short_file_is_written_in_one_go),
 		cmocka_unit_test(test_file_that_cannot_be_written_is_named),
+		cmocka_unit_test(test_a_file_is_replaced_whole_or_not_at_all),
 		cmocka_unit_test(test_short_file_is_read_up_to_its_buffer),
 		cmocka_unit_test(test_descriptors_pass_over_both_kinds_of_socket),
 		cmocka_unit_test(test_more_descriptors_than_fit_are_not_sent),
