@@ -7,6 +7,7 @@ enum {
 	EXIT_DONE = 0,
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
+	EXIT_CONFIGURATION = 78,   /* up --foreground: the file is wrong, or missing (sysexits.h) */
 	EXIT_ADIT = 125,	   /* run: adit itself failed (as env(1), timeout(1)) */
 	EXIT_NOT_EXECUTABLE = 126, /* run: found, and cannot be executed */
 	EXIT_NOT_FOUND = 127,	   /* run: no such command */

@@ -1,5 +1,6 @@
 /* The subcommands that speak to the supervisor of a lasting namespace. */
 #include "cli/command.h"
+#include "cli/guests.h"
 #include "cli/service.h"
 #include "cli/words.h"
 
@@ -82,17 +83,9 @@ static int take_down(void *context, const struct place *place, struct error *err
 					 : down(place, &result, err);
 
 	(void)context;
-	if (r < 0)
-		return r;
-	if (!result.was_there)
-		log_info("'%s' is not up", place->name);
-	for (size_t i = 0; i < result.n_guests && i < DOWN_GUESTS_MAX; i++)
-		log_warn("'%s' (process %d) is still inside '%s', and stays sealed",
-			 result.guest[i].name, result.guest[i].pid, place->name);
-	if (result.n_guests > DOWN_GUESTS_MAX)
-		log_warn("%zu more are still inside '%s'", result.n_guests - DOWN_GUESTS_MAX,
-			 place->name);
-	return 0;
+	if (r == 0)
+		guests_log(place, &result);
+	return r;
 }
 
 static int ask(const struct place *place, enum control_request request, uint64_t timeout_ns,

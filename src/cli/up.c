@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "cli/guests.h"
 #include "cli/service.h"
 #include "cli/words.h"
 
@@ -40,7 +41,8 @@ static void print_help(void)
 		"adit@NAME.service, that is started.\n\n");
 	options_print(up_table);
 	(void)printf("\nStatus: 0 it is up, 1 it is not, and what was there is as it was, 2 wrong "
-		     "usage.\n");
+		     "usage;\n"
+		     "--foreground: 78 not before the file is mended.\n");
 }
 
 static int up(void *context, const struct place *place, struct error *err)
@@ -61,12 +63,13 @@ static int stay(const char *name)
 {
 	struct supervisor_options options = {.name = name, .ready_fd = -1};
 	struct error err = {0};
+	bool is_files;
 
-	if (supervisor_run(&options, &err) == 0)
+	if (supervisor_run(&options, &is_files, &err) == 0)
 		return EXIT_DONE;
 	if (err.code != 0)
 		log_error(&err);
-	return EXIT_FAILED;
+	return is_files ? EXIT_CONFIGURATION : EXIT_FAILED;
 }
 
 int command_up(int argc, char **argv)
@@ -125,8 +128,14 @@ static int seal(void *context, const struct place *place, struct error *err)
 {
 	const struct seal_line *line = context;
 	struct down_result result;
+	int r;
 
-	return line->is_undo ? down(place, &result, err) : seal_make(place, NULL, NULL, err);
+	if (!line->is_undo)
+		return seal_make(place, NULL, NULL, err);
+	r = down(place, &result, err);
+	if (r == 0)
+		guests_log(place, &result);
+	return r;
 }
 
 int command_seal(int argc, char **argv)

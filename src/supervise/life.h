@@ -28,7 +28,8 @@ struct life {
 	int holder; /* pidfd of what holds a user's namespace; -1: none */
 	struct prepared prepared;
 	const struct tunnel_backend *backend;
-	bool has_made_seal; /* this life did, and undoes it when it cannot begin */
+	bool is_files_fault; /* it cannot begin, by what the file says or that there is none */
+	bool has_made_seal;  /* this life did, and undoes it when it cannot begin */
 	struct registry registry;
 	struct loop *loop;
 	struct keeper keeper;

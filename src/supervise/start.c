@@ -39,9 +39,10 @@ __attribute__((noreturn)) static void supervise_and_exit(const struct place *pla
 		.log = place->log,
 	};
 	struct error err = {0};
+	bool is_files;
 
 	leave_terminal();
-	if (supervisor_run(&options, &err) == 0)
+	if (supervisor_run(&options, &is_files, &err) == 0)
 		_exit(0);
 	if (err.code != 0)
 		log_error(&err);

@@ -542,8 +542,10 @@ static int live(struct life *life, const struct supervisor_options *options)
 {
 	int r = place_find(options->name, &life->place, life->err);
 
-	if (r == 0)
+	if (r == 0) {
 		r = prepare_profile(options->name, CONFIG_FOR_LASTING, &life->prepared, life->err);
+		life->is_files_fault = r == -EBADMSG || r == -ENOENT;
+	}
 	if (r == 0 && !(life->loop = loop_new()))
 		r = error_set(life->err, ENOMEM, "out of memory");
 	if (r == 0)
@@ -605,7 +607,7 @@ static bool undo_host_side(struct life *life)
 	return false;
 }
 
-int supervisor_run(const struct supervisor_options *options, struct error *err)
+int supervisor_run(const struct supervisor_options *options, bool *ret_is_files, struct error *err)
 {
 	struct life life = {
 		.lock = -1,
@@ -635,6 +637,7 @@ int supervisor_run(const struct supervisor_options *options, struct error *err)
 	r = live(&life, options);
 	if (r < 0 && life.has_made_seal)
 		is_undone = undo_host_side(&life);
+	*ret_is_files = life.is_files_fault;
 	life_done(&life);
 	if (is_undone) /* else the next `up` or `down` finds there what is left to undo */
 		(void)seal_remove(&life.place, NULL);

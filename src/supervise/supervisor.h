@@ -15,6 +15,8 @@
 #ifndef ADIT_SUPERVISE_SUPERVISOR_H
 #define ADIT_SUPERVISE_SUPERVISOR_H
 
+#include <stdbool.h>
+
 struct error;
 
 struct supervisor_options {
@@ -28,7 +30,9 @@ struct supervisor_options {
 
 /* Returns when it was told to end: 0.  Negative: it could not begin, and what was
  * there is as it was; -EBADMSG with an empty err: what is wrong has been printed.
+ * *ret_is_files: that is the configuration's fault, which is wrong or missing, so that it
+ * is of no use to try again before somebody has mended it.
  */
-int supervisor_run(const struct supervisor_options *options, struct error *err);
+int supervisor_run(const struct supervisor_options *options, bool *ret_is_files, struct error *err);
 
 #endif

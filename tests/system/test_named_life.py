@@ -211,13 +211,14 @@ def test_down_leaves_nothing(media):
     assert "is not up" in err
 
 
-def test_down_names_who_is_inside_and_they_stay_sealed(media):
+@pytest.mark.parametrize("words", [["down"], ["seal", "--undo"]])
+def test_down_names_who_is_inside_and_they_stay_sealed(media, words):
     media.up()
     media.wait()
     with media.start_inside("sleep", "60") as guest:
         try:
             assert named.wait_until(lambda: os.readlink(f"/proc/{guest.pid}/exe").endswith("sleep"))
-            _, _, err = media.down()
+            _, _, err = media.call(*words, "media")
             assert f"'sleep' (process {guest.pid}) is still inside 'media'" in err
             links = subprocess.run(["nsenter", f"--net=/proc/{guest.pid}/ns/net", "ip", "-o",
                                     "link"], capture_output=True, text=True, check=True).stdout

@@ -208,6 +208,39 @@ def test_up_says_what_is_wrong_and_leaves_nothing(media, shared_net):
         media.run("ip", "netns", "del", "media")
 
 
+def test_a_wrong_file_is_not_tried_again_before_it_is_mended(media, shared_net):
+    media.write("/etc/systemd/system/adit@.service.d/test.conf", "[Service]\nRestartSec=10ms\n")
+    media.systemctl("daemon-reload")
+    for text in ("[Interface]\nPrivateKey = short\n", None):
+        if text:
+            media.configure("media", text)
+        else:
+            media.run("rm", "/etc/adit/media.conf")
+        assert media.run("systemctl", "start", "adit@media", check=False).returncode == 1
+        assert media.property("adit@media", "ActiveState") == "failed"
+        assert media.property("adit@media", "ExecMainStatus") == "78"
+        assert media.property("adit@media", "NRestarts") == "0"
+        assert media.is_active("adit-netns@media")  # what is inside stays, sealed
+    media.configure("media", shared_net.provider.conf())
+    media.systemctl("start", "adit@media")
+    media.run("adit", "wait", "--timeout", "15", "media")
+
+
+def test_what_somebody_else_is_in_the_way_of_is_tried_again(media, shared_net):
+    """Another namespace has its key, and ends."""
+    media.write("/etc/systemd/system/adit@.service.d/test.conf", "[Service]\nRestartSec=10ms\n")
+    media.systemctl("daemon-reload")
+    media.configure("first", shared_net.provider.conf())
+    media.systemctl("start", "adit@first")
+    try:
+        media.systemctl("start", "--no-block", "adit@media")
+        assert named.wait_until(lambda: int(media.property("adit@media", "NRestarts")) > 1)
+        assert "key is in use by process" in media.journal("adit@media")
+    finally:
+        media.systemctl("stop", "adit-netns@first")
+    assert named.wait_until(lambda: media.is_active("adit@media"))
+
+
 def test_reload_is_systemds_too(media):
     media.systemctl("start", "adit@media")
     media.configure("media", "[Interface]\nnonsense\n")
