@@ -30,8 +30,13 @@ size_t message_control_len(const struct control *control)
 
 bool message_is_control(const struct control *control, size_t len)
 {
-	return len >= sizeof(control->head) && control->head.n_sources <= CONTROL_SOURCES_MAX &&
-	       len == message_control_len(control);
+	if (len < sizeof(control->head) || control->head.n_sources > CONTROL_SOURCES_MAX ||
+	    len != message_control_len(control))
+		return false;
+	for (uint32_t i = 0; i < control->head.n_sources; i++)
+		if (control->source[i].len > prefix_full_len(&control->source[i].address))
+			return false;
+	return true;
 }
 
 static bool is_unicast(const union endpoint *from)

@@ -77,7 +77,7 @@ struct control {
 };
 
 size_t message_control_len(const struct control *control);
-/* The whole message is there. */
+/* The whole message is there, and no source has more bits than its family. */
 bool message_is_control(const struct control *control, size_t len);
 
 /* ---- pump to supervisor ---- */

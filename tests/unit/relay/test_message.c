@@ -32,6 +32,23 @@ static void test_results_need_a_descriptor_for_each_success(void **state)
 	assert_int_equal(message_count_results(result, sizeof(result), 8), -EBADMSG);
 }
 
+static void test_a_source_has_no_more_bits_than_its_family(void **state)
+{
+	static struct control control = {.head.n_sources = 1};
+	size_t len = message_control_len(&control);
+
+	(void)state;
+	assert_true(prefix_parse("192.0.2.0/24", strlen("192.0.2.0/24"), &control.source[0]));
+	control.source[0].len = 32;
+	assert_true(message_is_control(&control, len));
+	control.source[0].len = 33;
+	assert_false(message_is_control(&control, len));
+	control.source[0] = (struct prefix){.len = 128};
+	assert_true(message_is_control(&control, len));
+	control.source[0].len = 129;
+	assert_false(message_is_control(&control, len));
+}
+
 static void test_a_control_message_is_as_long_as_it_says(void **state)
 {
 	static struct control control;
@@ -93,6 +110,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests_are_counted_by_their_length),
 		cmocka_unit_test(test_results_need_a_descriptor_for_each_success),
+		cmocka_unit_test(test_a_source_has_no_more_bits_than_its_family),
 		cmocka_unit_test(test_a_control_message_is_as_long_as_it_says),
 		cmocka_unit_test(test_a_client_has_one_address_and_a_port),
 	};
