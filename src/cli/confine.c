@@ -1,11 +1,14 @@
 #include "cli/command.h"
 #include "cli/words.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "config/config.h"
 #include "integrations/systemd.h"
 #include "integrations/unit.h"
+#include "supervise/hidden.h"
 #include "supervise/place.h"
 
 #include <errno.h>
@@ -49,10 +52,27 @@ static void print_help(void)
 
 /* ---- the texts ---- */
 
+/* Which files hold keys now: of what is up, or as the configuration has it. */
+static void find_hidden(const struct place *place, struct hidden *ret)
+{
+	AUTO(report) struct report *report = report_new();
+	struct profile *profile = NULL;
+	char path[PROFILE_PATH_LEN];
+
+	if (hidden_load(ret, place, NULL) == 0 || !report ||
+	    config_find(place->name, path, sizeof(path), NULL) < 0)
+		return;
+	if (config_load(path, &profile, report, NULL) == 0)
+		(void)hidden_add_profile(ret, profile);
+	profile_free(profile);
+	hidden_resolve(ret);
+}
+
 static int print_piece(const struct place *place, enum dropin_form form, struct piece *piece,
 		       struct error *err)
 {
-	const struct dropin dropin = {
+	struct hidden hidden = {0};
+	struct dropin dropin = {
 		.kind = piece->unit.kind,
 		.unit = piece->unit.name,
 		.name = place->name,
@@ -63,8 +83,12 @@ static int print_piece(const struct place *place, enum dropin_form form, struct 
 	};
 	struct text text;
 
+	find_hidden(place, &hidden);
+	dropin.hidden = hidden.path;
+	dropin.n_hidden = hidden.n_paths;
 	text_init(&text, piece->text, sizeof(piece->text));
 	dropin_print(&dropin, form, &text);
+	hidden_done(&hidden);
 	return text.is_truncated ? error_set(err, ENOSPC, "the drop-in is too long") : 0;
 }
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { VALUE_LEN = 1024 };
+enum { VALUE_LEN = 8192 };
 
 /* Where the lines go.  A key comes once, as nix has it. */
 struct printer {
@@ -125,6 +125,40 @@ static void add_families(const struct dropin *dropin, const struct printer *prin
 	add(printer, "RestrictAddressFamilies", value);
 }
 
+/* For a list of paths: systemd.syntax(7), "%" of systemd.unit(5), and nix's strings. */
+static void add_path(struct text *text, enum dropin_form form, const char *path)
+{
+	text_add(text, " -");
+	for (; *path; path++) {
+		if (*path == '%')
+			text_add(text, "%%");
+		else if (strchr(" \t\"'\\", *path))
+			text_add(text, form == DROPIN_NIX ? "\\\\" : "\\");
+		if (form == DROPIN_NIX && strchr("\"\\$", *path))
+			text_add(text, "\\");
+		text_add(text, "%c", *path);
+	}
+}
+
+/* Root's own service could read keys, and speak to the supervisor. */
+static void add_inaccessible(const struct dropin *dropin, const struct printer *printer)
+{
+	char value[VALUE_LEN];
+	struct text text;
+
+	text_init(&text, value, sizeof(value));
+	text_add(
+		&text,
+		"-/run/nscd -/run/avahi-daemon -/run/systemd/resolve/io.systemd.Resolve "
+		"-/run/systemd/resolve/io.systemd.Resolve.Monitor -/run/dbus -/run/systemd/private "
+		"-/run/user -/run/adit -/etc/adit");
+	for (size_t i = 0; i < dropin->n_hidden; i++)
+		if (!text_starts_with(dropin->hidden[i], "/etc/adit/"))
+			add_path(&text, printer->form, dropin->hidden[i]);
+	add_why(printer, "over a bus, programs outside would act for it; and keys are in files");
+	add(printer, "InaccessiblePaths", value);
+}
+
 static void print_service(const struct dropin *dropin, const struct printer *printer)
 {
 	char value[VALUE_LEN];
@@ -135,11 +169,7 @@ static void print_service(const struct dropin *dropin, const struct printer *pri
 	(void)snprintf(value, sizeof(value), "%s:/etc/resolv.conf %s:/etc/nsswitch.conf",
 		       dropin->resolv_conf, dropin->nsswitch);
 	add(printer, "BindReadOnlyPaths", value);
-	add_why(printer, "and over a bus, programs outside would act for it");
-	add(printer, "InaccessiblePaths",
-	    "-/run/nscd -/run/avahi-daemon -/run/systemd/resolve/io.systemd.Resolve "
-	    "-/run/systemd/resolve/io.systemd.Resolve.Monitor -/run/dbus -/run/systemd/private "
-	    "-/run/user");
+	add_inaccessible(dropin, printer);
 	add_why(printer, "with one of these it could change or leave the namespace");
 	add(printer, "CapabilityBoundingSet", "~CAP_NET_ADMIN CAP_SYS_ADMIN CAP_SYS_PTRACE");
 	add(printer, "PrivateDevices", "yes");

@@ -12,7 +12,7 @@
 #ifndef ADIT_INTEGRATIONS_DROPIN_H
 #define ADIT_INTEGRATIONS_DROPIN_H
 
-#include <stdbool.h>
+#include <stddef.h>
 
 struct text;
 
@@ -33,6 +33,9 @@ struct dropin {
 	 * these, "A B" these, "" none.
 	 */
 	const char *families;
+	/* Files with keys; those in /etc/adit need not be named. */
+	char *const *hidden;
+	size_t n_hidden;
 };
 
 void dropin_print(const struct dropin *dropin, enum dropin_form form, struct text *ret);

@@ -7,6 +7,7 @@
 
 #include "integrations/dropin.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct error;

@@ -96,6 +96,27 @@ def test_a_service_that_notifies_is_confined_and_its_journal_goes_on(host):
     host.systemctl("stop", "told")
 
 
+def test_roots_own_service_sees_no_key_and_no_supervisor(host, shared_net):
+    lines = shared_net.provider.conf().partition("\n[Namespace]")[0].splitlines()
+    host.write("/etc/wg media.conf", "\n".join(
+        line for line in lines if not line.startswith(("Address", "DNS"))) + "\n", 0o600)
+    host.configure("apart", "[Namespace]\nWireGuard = /etc/wg media.conf\n"
+                   f"Address = {provider.CLIENT}\nDNS = {provider.INNER}\n")
+    host.unit("rooted.service", "[Service]\nType=oneshot\nExecStart="
+              "-grep -rsl . /etc/adit /run/adit '/etc/wg media.conf' /etc/resolv.conf\n")
+
+    def files_seen():
+        host.systemctl("start", "rooted")
+        said = host.journal("rooted").rpartition("Starting ")[2]
+        return {line for line in said.splitlines() if line.startswith("/")}
+
+    assert {"/etc/wg media.conf", "/etc/adit/apart.conf"} < files_seen()
+    done = confine(host, "rooted", "apart")
+    assert " -/etc/wg\\ media.conf\n" in done.stdout, done
+    assert files_seen() == {"/etc/resolv.conf"}
+    host.run("adit", "down", "apart")
+
+
 def test_a_dynamic_user_and_a_narrower_unit_are_confined(host):
     host.unit("narrow.service", "[Service]\nType=oneshot\nDynamicUser=yes\nExecStart=probe\n"
               "RestrictAddressFamilies=AF_INET AF_UNIX AF_VSOCK\nProtectSystem=strict\n"

@@ -123,6 +123,30 @@ static void test_the_same_for_configuration_nix(void **state)
 	assert_has(text, "  serviceConfig = {\n    NetworkNamespacePath = \"/run/netns/media\";\n");
 }
 
+static void test_files_with_keys_are_out_of_sight(void **state)
+{
+	char *paths[] = {(char[]){"/etc/adit/media.conf"}, (char[]){"/etc/wg \"100%\" $x.conf"}};
+	struct dropin dropin = {.kind = DROPIN_SERVICE,
+				.unit = "web.service",
+				.name = "media",
+				.netns = "/run/netns/media",
+				.resolv_conf = "/r",
+				.nsswitch = "/n",
+				.families = "~",
+				.hidden = paths,
+				.n_hidden = 2};
+	struct text text;
+
+	(void)state;
+	text_init(&text, buffer, sizeof(buffer));
+	dropin_print(&dropin, DROPIN_UNIT, &text);
+	assert_has(buffer, " -/run/user -/run/adit -/etc/adit "
+			   "-/etc/wg\\ \\\"100%%\\\"\\ $x.conf\n");
+	text_init(&text, buffer, sizeof(buffer));
+	dropin_print(&dropin, DROPIN_NIX, &text);
+	assert_has(buffer, " -/etc/adit -/etc/wg\\\\ \\\\\\\"100%%\\\\\\\"\\\\ \\$x.conf\";\n");
+}
+
 /* One key may be there once in an attribute set. */
 static void test_no_key_is_there_twice_for_nix(void **state)
 {
@@ -143,6 +167,7 @@ int main(void)
 		cmocka_unit_test(test_a_socket_listens_inside),
 		cmocka_unit_test(test_a_container_has_a_user_namespace_and_the_names_of_the_tunnel),
 		cmocka_unit_test(test_the_same_for_configuration_nix),
+		cmocka_unit_test(test_files_with_keys_are_out_of_sight),
 		cmocka_unit_test(test_no_key_is_there_twice_for_nix),
 	};
 
