@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool address_is_v4(const struct address *address)
@@ -140,6 +141,26 @@ void prefix_normalize(struct prefix *prefix)
 
 	for (unsigned int bit = prefix->len; bit < (is_v4 ? 32U : 128U); bit++)
 		bytes[bit / 8] = (uint8_t)(bytes[bit / 8] & ~(0x80U >> (bit % 8)));
+}
+
+static int compare_prefixes(const void *a, const void *b)
+{
+	const struct prefix *left = a;
+	const struct prefix *right = b;
+	int order = memcmp(&left->address, &right->address, sizeof(left->address));
+
+	return order ? order : (int)left->len - (int)right->len;
+}
+
+void prefix_list_sort(struct prefix *list, size_t n)
+{
+	if (n > 1)
+		qsort(list, n, sizeof(*list), compare_prefixes);
+}
+
+bool prefix_list_has(const struct prefix *sorted, size_t n, const struct prefix *prefix)
+{
+	return n > 0 && bsearch(prefix, sorted, n, sizeof(*sorted), compare_prefixes);
 }
 
 bool endpoint_is_set(const union endpoint *endpoint)

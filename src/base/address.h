@@ -59,6 +59,10 @@ bool prefix_covers(const struct prefix *outer, const struct prefix *inner);
 void prefix_normalize(struct prefix *prefix);
 uint8_t prefix_full_len(const struct address *address); /* 32 or 128 */
 
+/* An order in which prefix_list_has() finds quickly.  Host bits count. */
+void prefix_list_sort(struct prefix *list, size_t n);
+bool prefix_list_has(const struct prefix *sorted, size_t n, const struct prefix *prefix);
+
 bool endpoint_is_set(const union endpoint *endpoint);
 bool endpoint_equal(const union endpoint *a, const union endpoint *b);
 socklen_t endpoint_len(const union endpoint *endpoint);

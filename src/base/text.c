@@ -30,6 +30,18 @@ void text_add(struct text *text, const char *format, ...)
 	}
 }
 
+void text_add_bits(struct text *text, const struct text_bit *table, unsigned int bits)
+{
+	const char *between = "";
+
+	for (; table->name; table++) {
+		if (!(bits & table->bit))
+			continue;
+		text_add(text, "%s%s", between, table->name);
+		between = ", ";
+	}
+}
+
 /* 0 to 15, or 16. */
 static unsigned int digit_value(char c)
 {

@@ -20,6 +20,14 @@ struct text {
 void text_init(struct text *text, char *buffer, size_t size);
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+struct text_bit {
+	unsigned int bit;
+	const char *name; /* NULL: the table's end */
+};
+
+/* The names of those that are set, in the table's order, with ", " between. */
+void text_add_bits(struct text *text, const struct text_bit *table, unsigned int bits);
+
 /* Decimal digits only, no sign, no space, at most `max`. */
 bool text_to_u64(const char *text, size_t len, uint64_t max, uint64_t *ret);
 /* As text_to_u64(), and 0x and hexadecimal digits. */

@@ -126,19 +126,28 @@ static int read_once(struct wgdevice *device, struct wgstate *state, struct erro
 	return r;
 }
 
-int wgdevice_read(struct wgdevice *device, struct wgstate *ret, struct error *err)
+int wgdevice_read_judged(struct wgdevice *device, const struct wgstate_judge *judge,
+			 struct wgstate *ret, struct error *err)
 {
-	struct wgstate state = {0};
+	struct wgstate state;
 	int r = -EINTR;
 
-	for (int i = 0; r == -EINTR && i < READS_MAX; i++)
+	for (int i = 0; r == -EINTR && i < READS_MAX; i++) {
+		state = (struct wgstate){.judge = judge};
 		r = read_once(device, &state, err);
+	}
 	if (r < 0) {
 		(void)error_wrap(err, "cannot read WireGuard link '%s'", device->name);
 		return r;
 	}
+	state.judge = NULL;
 	*ret = state;
 	return 0;
+}
+
+int wgdevice_read(struct wgdevice *device, struct wgstate *ret, struct error *err)
+{
+	return wgdevice_read_judged(device, NULL, ret, err);
 }
 
 /* The permission is asked about first: a link that is no WireGuard's is refused to

@@ -18,6 +18,7 @@
 struct error;
 struct wgdevice;
 struct wgstate;
+struct wgstate_judge;
 
 /* Whether the kernel has WireGuard, whose module the question loads, and lets the
  * caller have a device here.  0, -EOPNOTSUPP or -EPERM, with a hint.
@@ -39,6 +40,9 @@ const char *wgdevice_name(const struct wgdevice *device); /* borrowed */
 
 /* ret is overwritten.  -ENODEV: no such link; -EOPNOTSUPP: it is of another kind. */
 int wgdevice_read(struct wgdevice *device, struct wgstate *ret, struct error *err);
+/* Likewise, and has the preshared keys judged. */
+int wgdevice_read_judged(struct wgdevice *device, const struct wgstate_judge *judge,
+			 struct wgstate *ret, struct error *err);
 
 /* What is to be set; what is NULL or not had is left as it is. */
 struct wgdevice_change {

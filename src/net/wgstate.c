@@ -159,10 +159,22 @@ static int choose_peer(struct wgstate *state, const uint8_t *key, struct wgstate
 	return 0;
 }
 
+static bool is_right(const struct wgstate *state, const struct wgstate_peer *peer,
+		     const struct nlattr *key)
+{
+	const struct wgstate_judge *judge = state->judge;
+
+	return !judge || mnl_attr_get_payload_len(key) != WG_KEY_LEN ||
+	       judge->is_right(judge->context, peer->public_key, mnl_attr_get_payload(key));
+}
+
 static int read_peer_value(struct wgstate *state, struct wgstate_peer *peer,
 			   const struct nlattr *attr)
 {
 	switch (mnl_attr_get_type(attr)) {
+	case WGPEER_A_PRESHARED_KEY:
+		peer->is_misjudged = !is_right(state, peer, attr);
+		break;
 	case WGPEER_A_ENDPOINT:
 		read_endpoint(attr, &peer->endpoint);
 		break;

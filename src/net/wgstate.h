@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,15 @@ struct wgstate_peer {
 	struct wall_time last_handshake; /* completed; 0: never */
 	struct prefix *allowed_ip;	 /* owned; host bits cleared, each once */
 	size_t n_allowed_ips;
+	bool is_misjudged; /* its preshared key is not the one that the judge wants */
+};
+
+/* Looks at preshared keys in passing, since none is kept. */
+struct wgstate_judge {
+	/* zeroes: the peer has none */
+	bool (*is_right)(const void *context, const uint8_t public_key[32],
+			 const uint8_t preshared_key[32]);
+	const void *context;
 };
 
 /* Starts zeroed; release with wgstate_done(). */
@@ -37,7 +47,8 @@ struct wgstate {
 	uint32_t fwmark;	   /* 0: off */
 	struct wgstate_peer *peer; /* owned */
 	size_t n_peers;
-	size_t n_allowed_ips; /* of all peers together */
+	size_t n_allowed_ips;		   /* of all peers together */
+	const struct wgstate_judge *judge; /* borrowed; NULL: nobody wants to know */
 };
 
 /* Takes one message of the answer in.  A peer may go on in the next message.

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/text.h"
 #include "config/profile.h"
 #include "net/watch.h"
 #include "tunnel/tunnel.h"
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #define FORGET_PAUSE_NS (100 * NS_PER_MS) /* routes may change by the thousand */
+#define MEND_PAUSE_NS	NS_PER_S	  /* somebody may never stop changing the tunnel */
 
 int keeper_init(struct keeper *keeper, struct loop *loop, struct profile *profile,
 		struct error *err)
@@ -106,6 +108,7 @@ int keeper_configure(struct keeper *keeper, struct error *err)
 {
 	struct tunnel_config config = config_of(keeper);
 
+	config.endpoint = keeper->takeover.endpoint;
 	return tunnel_set_config(keeper->tunnel, &config, err);
 }
 
@@ -232,6 +235,27 @@ static void warn_of_refusals(struct keeper *keeper, const struct tunnel_stats *s
 	keeper->has_warned = stats->is_mark_refused || stats->is_port_refused;
 }
 
+static void mend(struct keeper *keeper, struct instant now)
+{
+	struct tunnel_config config = config_of(keeper);
+	struct error err = {0};
+	char buffer[128];
+	struct text text;
+	int drift;
+
+	if (instant_is_set(keeper->mended) && instant_since(now, keeper->mended) < MEND_PAUSE_NS)
+		return;
+	keeper->mended = now;
+	drift = tunnel_find_drift(keeper->tunnel, &config, NULL);
+	if (drift <= 0) /* without its link the repair of that comes first */
+		return;
+	text_init(&text, buffer, sizeof(buffer));
+	tunnel_print_drift((unsigned int)drift, &text);
+	log_warn("somebody has changed %s of the tunnel; repairing", buffer);
+	if (keeper_configure(keeper, &err) < 0)
+		log_error(&err);
+}
+
 static int on_event(void *context, int fd, uint32_t events)
 {
 	struct keeper *keeper = context;
@@ -245,6 +269,7 @@ static int on_event(void *context, int fd, uint32_t events)
 	if (tunnel_read_stats(keeper->tunnel, &stats, NULL) < 0)
 		return 0; /* it has died: its pidfd says so too */
 	takeover_keep(&keeper->takeover, keeper->profile, &stats);
+	mend(keeper, clock_now());
 	keeper->has_handshake = keeper->has_handshake || tunnel_stats_has_handshake(&stats);
 	warn_of_refusals(keeper, &stats);
 	if (stats.n_unlocked > 0)

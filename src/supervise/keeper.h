@@ -8,7 +8,11 @@
  * handshake comes it looks the endpoint's name up again (refresh.h), and when
  * the host's routes change it forgets which address to send from.
  *
- * Nothing here wakes up by itself while handshakes succeed.
+ * What others change of the tunnel itself is put right at its next event, since the
+ * kernel tells nobody of changes to its own WireGuard.
+ *
+ * Nothing here wakes up by itself while handshakes succeed, but for that: see
+ * tunnel_find_drift().
  */
 #ifndef ADIT_SUPERVISE_KEEPER_H
 #define ADIT_SUPERVISE_KEEPER_H
@@ -37,9 +41,10 @@ struct keeper {
 	int network;	       /* what happens to the host's routes; -1: not watched */
 	struct instant forgot; /* which of our addresses to send from */
 	struct instant forget_at;
-	bool is_lasting;    /* names are looked up again by age, too */
-	bool has_handshake; /* there has been one */
-	bool has_warned;    /* of what needs root */
+	struct instant mended; /* when the tunnel itself was last looked at; 0: never */
+	bool is_lasting;       /* names are looked up again by age, too */
+	bool has_handshake;    /* there has been one */
+	bool has_warned;       /* of what needs root */
 
 	/* Called with fresh statistics; a negative return ends the loop with it. */
 	int (*on_stats)(void *context, const struct tunnel_stats *stats);

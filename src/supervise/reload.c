@@ -4,6 +4,12 @@
  * Peers that stay keep the address they were last heard from, and their
  * sessions.  First come the files by which names are looked up, then the network
  * inside, then the tunnel; when one fails, all go back to what they were.
+ *
+ * Another backend needs another link.  The old tunnel is closed first, since both
+ * may want one port; then the old link goes and the new one comes in its place, by
+ * its name, with addresses and routes.  In between there is none, and what is sent
+ * meets the unreachable routes behind: an error, for which TCP waits and tries
+ * again.  Sessions begin anew.
  */
 #include "supervise/life.h"
 
@@ -111,6 +117,7 @@ static int change_tunnel(struct life *life, bool is_reopened, struct error *err)
 		return r;
 	if (is_reopened || !keeper->tunnel) {
 		keeper_close(keeper);
+		keeper->has_handshake = false;
 		return keeper_open(keeper, err);
 	}
 	return keeper_configure(keeper, err);

@@ -123,21 +123,15 @@ void repair_note_own(struct repair *repair, struct instant now)
 	repair->due = instant_add(now, REPAIR_OFTEN_NS);
 }
 
-static void name_changes(unsigned int changed, struct text *text)
-{
-	static const struct {
-		unsigned int bit;
-		const char *name;
-	} names[] = {
-		{DRIFT_LINKS, "links"},	      {DRIFT_ADDRESSES, "addresses"},
-		{DRIFT_ROUTES, "routes"},     {DRIFT_RULES, "rules"},
-		{DRIFT_SETTINGS, "settings"}, {DRIFT_FIREWALL, "the firewall"},
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (changed & names[i].bit)
-			text_add(text, "%s%s", text->len > 0 ? ", " : "", names[i].name);
-}
+static const struct text_bit changes[] = {
+	{DRIFT_LINKS, "links"},
+	{DRIFT_ADDRESSES, "addresses"},
+	{DRIFT_ROUTES, "routes"},
+	{DRIFT_RULES, "rules"},
+	{DRIFT_SETTINGS, "settings"},
+	{DRIFT_FIREWALL, "the firewall"},
+	{0, NULL},
+};
 
 void repair_begin(struct repair *repair, struct instant now)
 {
@@ -147,7 +141,7 @@ void repair_begin(struct repair *repair, struct instant now)
 
 	if (!repair->is_ours) {
 		text_init(&text, buffer, sizeof(buffer));
-		name_changes(seen->is_overrun ? DRIFT_EVERYTHING : seen->changed, &text);
+		text_add_bits(&text, changes, seen->is_overrun ? DRIFT_EVERYTHING : seen->changed);
 		for (size_t i = 0; i < seen->n_actors; i++)
 			if (seen->actor[i].name[0])
 				log_warn("'%s' (process %d) has changed %s inside",

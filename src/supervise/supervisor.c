@@ -296,6 +296,18 @@ static int watch_host_rules(struct life *life, struct error *err)
 	return loop_add(life->loop, life->host_rules.nftables, EPOLLIN, on_host_rules, life);
 }
 
+/* In place of the one there was; -1: the kernel's WireGuard needs none. */
+static void take_tun(struct life *life, int tun)
+{
+	if (life->tun >= 0)
+		(void)close(life->tun);
+	life->tun = tun;
+	if (tun >= 0)
+		notify_store(&life->notify, store_tun, tun);
+	else
+		notify_forget(&life->notify, store_tun);
+}
+
 static int make_true(struct life *life, bool says_changes, struct error *err)
 {
 	struct converge wanted = {
@@ -321,12 +333,8 @@ static int make_true(struct life *life, bool says_changes, struct error *err)
 		return r;
 	if (r > 0 || n > 0)
 		repair_note_own(&life->repair, clock_now());
-	if (tun < 0)
-		return 0;
-	if (life->tun >= 0)
-		(void)close(life->tun);
-	life->tun = tun;
-	notify_store(&life->notify, store_tun, tun);
+	if (tun >= 0 || (life->backend == &tunnel_backend_kernel && life->tun >= 0))
+		take_tun(life, tun);
 	return 0;
 }
 

@@ -111,7 +111,8 @@ void takeover_keep(struct takeover *takeover, const struct profile *profile,
 		const struct tunnel_peer_stats *seen = find(stats, i, profile->peer[i].public_key);
 
 		if (seen && endpoint_is_set(&seen->endpoint))
-			takeover->endpoint[i] = seen->endpoint;
+			takeover->endpoint[i] =
+				endpoint_is_set(&seen->rightful) ? seen->rightful : seen->endpoint;
 	}
 }
 

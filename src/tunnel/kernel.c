@@ -19,6 +19,7 @@
 #include "net/wgdevice.h"
 #include "net/wgstate.h"
 #include "tunnel/kernel_change.h"
+#include "tunnel/kernel_drift.h"
 #include "tunnel/kernel_watch.h"
 #include "tunnel/tunnel.h"
 #include "wireguard/constants.h"
@@ -36,7 +37,9 @@ struct kernel {
 	struct wgdevice *device;
 	int timer; /* readable when the counters should be read */
 	struct kernel_watch watch;
-	bool is_starting; /* handshakes are wanted, and not all of them begun */
+	struct instant due; /* of the timer */
+	bool is_calm;	    /* the timer was set when no handshake was waited for */
+	bool is_starting;   /* handshakes are wanted, and not all of them begun */
 };
 
 static struct kernel *from(const struct tunnel *tunnel)
@@ -52,7 +55,7 @@ static struct kernel_watch_time read_clocks(void)
 }
 
 /* Fires again and again, should nobody read the counters. */
-static void set_timer(const struct kernel *self, struct instant now)
+static void set_timer(struct kernel *self, struct instant now)
 {
 	uint64_t ns = kernel_watch_interval(&self->watch, now);
 	const struct timespec pause = {
@@ -62,6 +65,15 @@ static void set_timer(const struct kernel *self, struct instant now)
 	const struct itimerspec setting = {.it_value = pause, .it_interval = pause};
 
 	(void)timerfd_settime(self->timer, 0, &setting, NULL);
+	self->due = instant_add(now, ns);
+	self->is_calm = !self->watch.is_waiting;
+}
+
+/* Whoever reads the counters in between does not put the next look off. */
+static void keep_timer(struct kernel *self, struct instant now)
+{
+	if (!self->is_calm || self->watch.is_waiting || instant_is_due(self->due, now))
+		set_timer(self, now);
 }
 
 static void await_handshake(struct kernel *self, uint64_t age)
@@ -147,6 +159,18 @@ static int begin_all(struct kernel *self, struct error *err)
 	return r;
 }
 
+/* A failure's only harm is that somebody else's doing may be taken for ours. */
+static void note_places(struct kernel *self, const struct tunnel_config *config)
+{
+	for (size_t i = 0; i < config->profile->n_peers; i++) {
+		const union endpoint *endpoint = kernel_change_endpoint(config, i);
+
+		if (endpoint_is_set(endpoint))
+			(void)kernel_watch_place(&self->watch, config->profile->peer[i].public_key,
+						 endpoint);
+	}
+}
+
 /* ret_was_empty: it had neither key nor peer before. */
 static int configure(struct kernel *self, const struct tunnel_config *config, bool *ret_was_empty,
 		     struct error *err)
@@ -160,6 +184,8 @@ static int configure(struct kernel *self, const struct tunnel_config *config, bo
 	*ret_was_empty = old.n_peers == 0 && memcmp(old.public_key, none, sizeof(none)) == 0;
 	r = kernel_change(self->device, &old, config, err);
 	wgstate_done(&old);
+	if (r == 0)
+		note_places(self, config);
 	if (r == 0 && config->starts_handshake)
 		r = begin_all(self, err);
 	return r;
@@ -215,8 +241,10 @@ static int set_endpoint(struct tunnel *tunnel, const uint8_t public_key[32],
 	r = peer ? move_peer(self, peer, endpoint, err)
 		 : error_set(err, ENOENT, "the tunnel has no such peer");
 	wgstate_done(&state);
-	if (r == 0)
+	if (r == 0) {
+		(void)kernel_watch_place(&self->watch, public_key, endpoint);
 		await_handshake(self, 0);
+	}
 	return r;
 }
 
@@ -264,7 +292,7 @@ static int note(struct kernel *self, const struct wgstate *state, struct tunnel_
 		tunnel_stats_done(&stats);
 		return error_set(err, -r, "out of memory for the tunnel's counters");
 	}
-	set_timer(self, time.now);
+	keep_timer(self, time.now);
 	*ret = stats;
 	return 0;
 }
@@ -283,6 +311,23 @@ static int read_stats(struct tunnel *tunnel, struct tunnel_stats *ret, struct er
 		r = note(self, &state, ret, err);
 	wgstate_done(&state);
 	return r;
+}
+
+static int find_drift(struct tunnel *tunnel, const struct tunnel_config *config, struct error *err)
+{
+	const struct wgstate_judge judge = kernel_drift_judge(config->profile);
+	struct kernel *self = from(tunnel);
+	struct wgstate state = {0};
+	unsigned int drift;
+	int r = wgdevice_read_judged(self->device, &judge, &state, err);
+
+	if (r < 0)
+		return r;
+	drift = kernel_drift_find(&state, config->profile);
+	if (self->watch.has_doubts)
+		drift |= TUNNEL_DRIFT_ENDPOINTS;
+	wgstate_done(&state);
+	return (int)drift;
 }
 
 /* ---- life ---- */
@@ -374,6 +419,7 @@ const struct tunnel_backend tunnel_backend_kernel = {
 	.set_endpoint = set_endpoint,
 	.forget_sources = forget_sources,
 	.read_stats = read_stats,
+	.find_drift = find_drift,
 	.pid = get_pid,
 	.pidfd = get_pidfd,
 	.events_fd = get_events_fd,

@@ -26,26 +26,6 @@ static const char sink_key[] = "adit: networks that are no more.";
 
 static_assert(sizeof(sink_key) == 32 + 1, "as long as a key");
 
-static int compare(const void *a, const void *b)
-{
-	const struct prefix *left = a;
-	const struct prefix *right = b;
-	int order = memcmp(&left->address, &right->address, sizeof(left->address));
-
-	return order ? order : (int)left->len - (int)right->len;
-}
-
-static void sort(struct prefix *list, size_t n)
-{
-	if (n > 1)
-		qsort(list, n, sizeof(*list), compare);
-}
-
-static bool has(const struct prefix *sorted, size_t n, const struct prefix *prefix)
-{
-	return n > 0 && bsearch(prefix, sorted, n, sizeof(*sorted), compare);
-}
-
 /* Everything that one change is made from. */
 struct change {
 	struct wgdevice *device;
@@ -110,7 +90,8 @@ static size_t list_new(const struct change *change, const struct profile_peer *p
 	size_t n = 0;
 
 	for (size_t i = 0; i < peer->n_allowed_ips; i++)
-		if (!old || !has(old->allowed_ip, old->n_allowed_ips, &peer->allowed_ip[i]))
+		if (!old ||
+		    !prefix_list_has(old->allowed_ip, old->n_allowed_ips, &peer->allowed_ip[i]))
 			change->list[n++] = peer->allowed_ip[i];
 	return n;
 }
@@ -144,7 +125,8 @@ static size_t list_old(const struct change *change)
 		if (!find_wanted(change->config->profile, peer->public_key))
 			continue;
 		for (size_t k = 0; k < peer->n_allowed_ips; k++)
-			if (!has(change->wanted, change->n_wanted, &peer->allowed_ip[k]))
+			if (!prefix_list_has(change->wanted, change->n_wanted,
+					     &peer->allowed_ip[k]))
 				change->list[n++] = peer->allowed_ip[k];
 	}
 	return n;
@@ -221,7 +203,7 @@ static void collect_wanted(struct change *change)
 		for (size_t k = 0; k < profile->peer[i].n_allowed_ips; k++)
 			change->wanted[n++] = profile->peer[i].allowed_ip[k];
 	change->n_wanted = n;
-	sort(change->wanted, n);
+	prefix_list_sort(change->wanted, n);
 }
 
 int kernel_change(struct wgdevice *device, struct wgstate *old, const struct tunnel_config *config,
@@ -236,7 +218,7 @@ int kernel_change(struct wgdevice *device, struct wgstate *old, const struct tun
 	if (change.wanted && change.list) {
 		collect_wanted(&change);
 		for (size_t i = 0; i < old->n_peers; i++)
-			sort(old->peer[i].allowed_ip, old->peer[i].n_allowed_ips);
+			prefix_list_sort(old->peer[i].allowed_ip, old->peer[i].n_allowed_ips);
 		r = carry_out(&change, err);
 	} else {
 		r = error_set(err, ENOMEM, "out of memory for the tunnel's peers");

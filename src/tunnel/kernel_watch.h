@@ -2,11 +2,17 @@
  *
  * How it works.  The kernel reports nothing by itself, so a timer says when to
  * read its counters: often while a handshake is waited for, a sixteenth of the
- * wait so far, so that it is seen as soon as a person would; and seldom
- * afterwards.  What it does not count either is initiations.  It sends one each
+ * wait so far, so that it is seen as soon as a person would; and each 5 s
+ * afterwards, so that what others change is seen.  What it does not count either
+ * is initiations.  It sends one each
  * WG_REKEY_TIMEOUT to a peer that has not answered for WG_NEW_HANDSHAKE_TIME, or
  * with which there is no session: so many there have been as that time has had
  * room for, while bytes went out and none came in.
+ *
+ * Nor does it tell a peer that has moved from one that somebody has moved: one that
+ * is heard from its new place twice has done so itself.  Where nothing came before
+ * the first look at that place, or nothing afterwards but what is sent there goes
+ * unanswered, it was not the peer, and its rightful place is where it was before.
  *
  * Pure: the caller has the clocks.
  */
@@ -19,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+union endpoint;
 struct tunnel_stats;
 struct kernel_watch_peer;
 
@@ -29,7 +36,7 @@ struct kernel_watch {
 	struct kernel_watch_peer *peer; /* owned */
 	size_t n_peers;
 	bool is_waiting;
-	bool is_unanswered; /* a peer is sent to and does not answer */
+	bool has_doubts; /* a peer is not at its rightful place */
 };
 
 /* The two clocks, read together. */
@@ -42,7 +49,15 @@ struct kernel_watch_time {
 void kernel_watch_wait(struct kernel_watch *watch, const struct kernel_watch_time *time,
 		       uint64_t age);
 
-/* Notes what was read, and writes handshakes_sent into it.  -ENOMEM: nothing noted. */
+/* We have put the peer there, which is its rightful place now.  -ENOMEM: not noted, and
+ * the place where it is found next is.
+ */
+int kernel_watch_place(struct kernel_watch *watch, const uint8_t public_key[32],
+		       const union endpoint *endpoint);
+
+/* Notes what was read, and writes handshakes_sent and `rightful` into it.  -ENOMEM:
+ * nothing noted.
+ */
 int kernel_watch_note(struct kernel_watch *watch, const struct kernel_watch_time *time,
 		      struct tunnel_stats *stats);
 

@@ -1,5 +1,6 @@
 #include "tunnel/tunnel.h"
 
+#include "base/text.h"
 #include "config/profile.h"
 
 #include <unistd.h>
@@ -52,6 +53,30 @@ int tunnel_forget_sources(struct tunnel *tunnel, struct error *err)
 int tunnel_read_stats(struct tunnel *tunnel, struct tunnel_stats *ret, struct error *err)
 {
 	return tunnel->backend->read_stats(tunnel, ret, err);
+}
+
+static const struct text_bit drift_names[] = {
+	{TUNNEL_DRIFT_KEY, "the private key"},
+	{TUNNEL_DRIFT_PORT, "the port"},
+	{TUNNEL_DRIFT_MARK, "the mark"},
+	{TUNNEL_DRIFT_PEERS, "the peers"},
+	{TUNNEL_DRIFT_PRESHARED_KEYS, "a preshared key"},
+	{TUNNEL_DRIFT_KEEPALIVES, "a keepalive"},
+	{TUNNEL_DRIFT_ALLOWED_IPS, "allowed IPs"},
+	{TUNNEL_DRIFT_ENDPOINTS, "an endpoint"},
+	{0, NULL},
+};
+
+int tunnel_find_drift(struct tunnel *tunnel, const struct tunnel_config *config, struct error *err)
+{
+	if (!tunnel->backend->find_drift)
+		return 0;
+	return tunnel->backend->find_drift(tunnel, config, err);
+}
+
+void tunnel_print_drift(unsigned int drift, struct text *text)
+{
+	text_add_bits(text, drift_names, drift);
 }
 
 int tunnel_events_fd(const struct tunnel *tunnel)

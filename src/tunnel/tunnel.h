@@ -22,6 +22,7 @@
 
 struct error;
 struct profile;
+struct text;
 struct tunnel;
 struct tunnel_backend;
 
@@ -69,9 +70,11 @@ struct tunnel_config {
 struct tunnel_peer_stats {
 	uint8_t public_key[32];
 	union endpoint endpoint; /* AF_UNSPEC: not known */
-	union endpoint source;	 /* of ours, sent from; AF_UNSPEC: the kernel chooses */
-	uint32_t source_link;	 /* index of the link it came by; 0: not known */
-	uint64_t rx_bytes;	 /* UDP payload of authentic messages */
+	/* Where it was heard from, if `endpoint` is somebody else's doing; else AF_UNSPEC. */
+	union endpoint rightful;
+	union endpoint source; /* of ours, sent from; AF_UNSPEC: the kernel chooses */
+	uint32_t source_link;  /* index of the link it came by; 0: not known */
+	uint64_t rx_bytes;     /* UDP payload of authentic messages */
 	uint64_t tx_bytes;
 	struct wall_time last_handshake; /* completed; 0: never */
 	uint64_t handshakes_sent; /* initiations, retries included; kernel: those unanswered */
@@ -104,6 +107,18 @@ struct tunnel_stats {
 	uint64_t n_unlocked;  /* bytes of its key memory that it could not lock */
 };
 
+/* What of a tunnel is not as configured. */
+enum {
+	TUNNEL_DRIFT_KEY = 1, /* the private one */
+	TUNNEL_DRIFT_PORT = 2,
+	TUNNEL_DRIFT_MARK = 4,
+	TUNNEL_DRIFT_PEERS = 8, /* who they are */
+	TUNNEL_DRIFT_PRESHARED_KEYS = 16,
+	TUNNEL_DRIFT_KEEPALIVES = 32,
+	TUNNEL_DRIFT_ALLOWED_IPS = 64,
+	TUNNEL_DRIFT_ENDPOINTS = 128,
+};
+
 struct tunnel_backend {
 	const char *name; /* "kernel", "userspace": in `Backend=` and in status */
 
@@ -119,6 +134,9 @@ struct tunnel_backend {
 			    const union endpoint *endpoint, struct error *err);
 	int (*forget_sources)(struct tunnel *tunnel, struct error *err);
 	int (*read_stats)(struct tunnel *tunnel, struct tunnel_stats *ret, struct error *err);
+	/* NULL: nobody else can change it. */
+	int (*find_drift)(struct tunnel *tunnel, const struct tunnel_config *config,
+			  struct error *err);
 	pid_t (*pid)(const struct tunnel *tunnel);
 	int (*pidfd)(const struct tunnel *tunnel);
 	int (*events_fd)(const struct tunnel *tunnel);
@@ -157,6 +175,15 @@ int tunnel_read_stats(struct tunnel *tunnel, struct tunnel_stats *ret, struct er
 void tunnel_stats_done(struct tunnel_stats *stats);
 /* A handshake with any peer was completed. */
 bool tunnel_stats_has_handshake(const struct tunnel_stats *stats);
+
+/* Whether somebody else has changed it: the TUNNEL_DRIFT_* of what is not as `config`
+ * says, which tunnel_set_config() puts right; 0: nothing.  Nobody tells when that
+ * happens, so it is to be asked at each of its events, of which the kernel's backend
+ * has one each 5 s at least.  Endpoints are judged by tunnel_read_stats() before.
+ */
+int tunnel_find_drift(struct tunnel *tunnel, const struct tunnel_config *config, struct error *err);
+/* For a person: "the private key, the peers". */
+void tunnel_print_drift(unsigned int drift, struct text *text);
 
 /* Borrowed; -1 where the backend has no process. */
 int tunnel_events_fd(const struct tunnel *tunnel);

@@ -248,6 +248,28 @@ static void test_prefix_covers_what_is_not_wider(void **state)
 	assert_false(prefix_covers(&wide, &beside));
 }
 
+static void test_a_sorted_list_has_what_was_put_into_it(void **state)
+{
+	static const char *const texts[] = {"10.0.0.0/8", "2001:db8::/32", "10.0.0.0/9",
+					    "0.0.0.0/0", "10.0.0.1/9"};
+	enum { N = sizeof(texts) / sizeof(texts[0]) };
+	struct prefix list[N];
+
+	(void)state;
+	for (size_t i = 0; i < N; i++)
+		list[i] = prefix(texts[i]);
+	prefix_list_sort(list, N - 1);
+	for (size_t i = 0; i < N - 1; i++) {
+		struct prefix wanted = prefix(texts[i]);
+
+		assert_true(prefix_list_has(list, N - 1, &wanted));
+	}
+	/* its host bits differ */
+	assert_false(prefix_list_has(list, N - 1, &list[N - 1]));
+	prefix_list_sort(NULL, 0);
+	assert_false(prefix_list_has(NULL, 0, &list[0]));
+}
+
 static void test_normalizing_clears_the_host_bits(void **state)
 {
 	static const struct row rows[] = {
@@ -386,6 +408,7 @@ int main(void)
 		cmocka_unit_test(test_longest_texts_fit_their_buffers),
 		cmocka_unit_test(test_prefix_contains_its_own_family_only),
 		cmocka_unit_test(test_prefix_covers_what_is_not_wider),
+		cmocka_unit_test(test_a_sorted_list_has_what_was_put_into_it),
 		cmocka_unit_test(test_normalizing_clears_the_host_bits),
 		cmocka_unit_test(test_endpoints_print_as_they_are_read),
 		cmocka_unit_test(test_what_is_no_endpoint_is_refused),

@@ -31,6 +31,21 @@ static void test_builder_adds_up_what_it_is_given(void **state)
 	assert_false(text.is_truncated);
 }
 
+static void test_bits_are_named_in_the_tables_order(void **state)
+{
+	static const struct text_bit table[] = {{4, "four"}, {1, "one"}, {2, "two"}, {0, NULL}};
+	char buffer[32];
+	struct text text;
+
+	(void)state;
+	text_init(&text, buffer, sizeof(buffer));
+	text_add(&text, "has ");
+	text_add_bits(&text, table, 1 | 4 | 8);
+	assert_string_equal(buffer, "has four, one");
+	text_add_bits(&text, table, 0);
+	assert_string_equal(buffer, "has four, one");
+}
+
 static void test_builder_takes_text_that_just_fits(void **state)
 {
 	char buffer[5];
@@ -208,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_builder_adds_up_what_it_is_given),
+		cmocka_unit_test(test_bits_are_named_in_the_tables_order),
 		cmocka_unit_test(test_builder_takes_text_that_just_fits),
 		cmocka_unit_test(test_builder_cuts_and_remembers_it),
 		cmocka_unit_test(test_builder_of_one_byte_holds_the_nul),

@@ -308,6 +308,47 @@ static void test_more_networks_than_can_be_are_refused(void **state)
 	assert_null(found.peer);
 }
 
+static bool is_first_byte(const void *context, const uint8_t public_key[32],
+			  const uint8_t preshared_key[32])
+{
+	const uint8_t *wanted = context;
+
+	assert_memory_equal(public_key, key_a, 32);
+	return preshared_key[0] == *wanted;
+}
+
+static int read_preshared_key(struct wgstate *found, const struct wgstate_judge *judge, size_t len)
+{
+	static const uint8_t preshared_key[32] = {7};
+	struct nests nests = begin_peer(key_a);
+
+	*found = (struct wgstate){.judge = judge};
+	mnl_attr_put(at, WGPEER_A_PRESHARED_KEY, len, preshared_key);
+	return end_peer(found, &nests);
+}
+
+static void test_preshared_keys_are_judged_in_passing(void **state)
+{
+	static const uint8_t right = 7;
+	static const uint8_t wrong = 8;
+	const struct wgstate_judge judges[] = {{is_first_byte, &right}, {is_first_byte, &wrong}};
+	struct wgstate found;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(read_preshared_key(&found, &judges[i], 32), 0);
+		assert_int_equal(found.peer[0].is_misjudged, i);
+		wgstate_done(&found);
+	}
+	/* nobody wants to know, and what is none */
+	assert_int_equal(read_preshared_key(&found, NULL, 32), 0);
+	assert_false(found.peer[0].is_misjudged);
+	wgstate_done(&found);
+	assert_int_equal(read_preshared_key(&found, &judges[1], 31), 0);
+	assert_false(found.peer[0].is_misjudged);
+	wgstate_done(&found);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +364,7 @@ int main(void)
 		cmocka_unit_test(test_a_message_without_the_familys_header_is_refused),
 		cmocka_unit_test(test_more_peers_than_can_be_are_refused),
 		cmocka_unit_test(test_more_networks_than_can_be_are_refused),
+		cmocka_unit_test(test_preshared_keys_are_judged_in_passing),
 	};
 
 	return cmocka_run_group_tests_name("net/wgstate", tests, NULL, NULL);

@@ -199,6 +199,22 @@ static void test_port_and_endpoints_are_handed_on(void **state)
 	assert_true(endpoint_equal(&config.endpoint[0], &peers[0].endpoint));
 }
 
+static void test_a_peer_that_somebody_has_moved_is_handed_on_where_it_ought_to_be(void **state)
+{
+	struct tunnel_peer_stats moved = {.public_key = {1}};
+	const struct tunnel_stats stats = {.peer = &moved, .n_peers = 1};
+	struct tunnel_config config;
+
+	(void)state;
+	memcpy(moved.public_key, peers[0].public_key, 32);
+	assert_true(endpoint_parse("198.51.100.7:77", 15, &moved.endpoint));
+	assert_true(endpoint_parse("198.51.100.8:88", 15, &moved.rightful));
+	takeover_keep(&takeover, &profile, &stats);
+	(void)live(NS_PER_S);
+	config = hand_on(1000);
+	assert_true(endpoint_equal(&config.endpoint[0], &moved.rightful));
+}
+
 static void expect_timestamp(uint64_t wall_s, uint64_t expected_s)
 {
 	struct tai64n expected = tai64n_from_wall((struct wall_time){expected_s * NS_PER_S});
@@ -231,6 +247,7 @@ int main(void)
 		TEST(test_what_waited_in_the_device_of_a_dead_supervisor_is_dropped),
 		TEST(test_the_first_one_inherits_nothing),
 		TEST(test_port_and_endpoints_are_handed_on),
+		TEST(test_a_peer_that_somebody_has_moved_is_handed_on_where_it_ought_to_be),
 		TEST(test_the_last_timestamp_is_the_later_of_the_one_told_and_now),
 	};
 

@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
+#include <sys/timerfd.h>
 #include <time.h>
 
 static struct wgmodel *model;
@@ -353,6 +354,76 @@ static void test_without_a_link_of_its_own_the_kernel_backend_is_refused(void **
 	assert_null(none);
 }
 
+static int find_drift(void)
+{
+	return tunnel->backend->find_drift(tunnel, &config, NULL);
+}
+
+static void read_and_forget(void)
+{
+	struct tunnel_stats stats;
+
+	read_stats(&stats);
+	tunnel_stats_done(&stats);
+}
+
+static void test_what_others_change_is_found_and_put_right(void **state)
+{
+	(void)state;
+	profile.public_key[0] = 5; /* the model derives nothing */
+	peers[0].preshared_key.byte[0] = 9;
+	open_tunnel();
+	read_and_forget();
+	assert_int_equal(find_drift(), 0);
+	model->private_key[0] = 6;
+	model->fwmark = 1;
+	model->peer[0].preshared_key[0] = 8;
+	model->peer[0].endpoint.sin6_port = htons(9);
+	assert_int_equal(find_drift(),
+			 TUNNEL_DRIFT_KEY | TUNNEL_DRIFT_MARK | TUNNEL_DRIFT_PRESHARED_KEYS);
+	/* where a peer is belongs to what was read before */
+	read_and_forget();
+	assert_true(find_drift() & TUNNEL_DRIFT_ENDPOINTS);
+	assert_int_equal(tunnel->backend->set_config(tunnel, &config, NULL), 0);
+	read_and_forget();
+	assert_int_equal(find_drift(), 0);
+	model->fail_at = model->n_requests + 1;
+	model->fail_with = -ENODEV;
+	assert_int_equal(find_drift(), -ENODEV);
+}
+
+static void test_where_a_peer_is_sent_to_by_us_is_its_place(void **state)
+{
+	const union endpoint moved = {.v6 = {.sin6_family = AF_INET6, .sin6_port = htons(9)}};
+
+	(void)state;
+	profile.public_key[0] = 5;
+	open_tunnel();
+	read_and_forget();
+	assert_int_equal(tunnel->backend->set_endpoint(tunnel, peers[0].public_key, &moved, NULL),
+			 0);
+	read_and_forget();
+	assert_int_equal(find_drift(), 0);
+}
+
+static void test_who_reads_the_counters_does_not_put_the_next_look_off(void **state)
+{
+	struct itimerspec before;
+	struct itimerspec after;
+
+	(void)state;
+	open_tunnel();
+	model->peer[0].last_handshake.tv_sec = time(NULL);
+	read_and_forget();
+	assert_int_equal(timerfd_gettime(tunnel->backend->events_fd(tunnel), &before), 0);
+	assert_int_equal(before.it_interval.tv_sec, 5);
+	assert_false(wait_for_event(20));
+	read_and_forget();
+	assert_int_equal(timerfd_gettime(tunnel->backend->events_fd(tunnel), &after), 0);
+	assert_true(after.it_value.tv_nsec < before.it_value.tv_nsec);
+	assert_int_equal(after.it_value.tv_sec, before.it_value.tv_sec);
+}
+
 #define MODEL(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -375,6 +446,9 @@ int main(void)
 		MODEL(test_no_peer_that_is_not_there_is_moved_or_made),
 		MODEL(test_what_the_kernel_refuses_later_is_told),
 		MODEL(test_without_a_link_of_its_own_the_kernel_backend_is_refused),
+		MODEL(test_what_others_change_is_found_and_put_right),
+		MODEL(test_where_a_peer_is_sent_to_by_us_is_its_place),
+		MODEL(test_who_reads_the_counters_does_not_put_the_next_look_off),
 	};
 
 	return cmocka_run_group_tests_name("tunnel/kernel", tests, NULL, NULL);

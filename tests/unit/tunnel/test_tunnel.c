@@ -2,6 +2,7 @@
 #include "cmocka_all.h"
 
 #include "base/error.h"
+#include "base/text.h"
 #include "config/profile.h"
 #include "tunnel/tunnel.h"
 
@@ -108,10 +109,20 @@ static int fake_open_kernel(const struct tunnel_config *config, struct tunnel **
 	return 0;
 }
 
+static int fake_find_drift(struct tunnel *tunnel, const struct tunnel_config *config,
+			   struct error *err)
+{
+	(void)tunnel;
+	(void)config;
+	(void)err;
+	return TUNNEL_DRIFT_MARK | TUNNEL_DRIFT_KEY;
+}
+
 const struct tunnel_backend tunnel_backend_kernel = {
 	.name = "kernel",
 	.probe = fake_probe_kernel,
 	.open = fake_open_kernel,
+	.find_drift = fake_find_drift,
 };
 
 const struct tunnel_backend tunnel_backend_userspace = {
@@ -239,6 +250,19 @@ static void test_an_event_is_taken_once(void **state)
 	(void)close(events);
 }
 
+static void test_drift_is_told_in_words_where_a_tunnel_can_drift(void **state)
+{
+	char buffer[64];
+	struct text text;
+	int drift = tunnel_find_drift(&opened_kernel, NULL, NULL);
+
+	(void)state;
+	text_init(&text, buffer, sizeof(buffer));
+	tunnel_print_drift((unsigned int)drift, &text);
+	assert_string_equal(buffer, "the private key, the mark");
+	assert_int_equal(tunnel_find_drift(&opened, NULL, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +272,7 @@ int main(void)
 		cmocka_unit_test(test_a_kernel_backend_that_cannot_be_is_told),
 		cmocka_unit_test(test_every_call_goes_to_the_backend),
 		cmocka_unit_test(test_an_event_is_taken_once),
+		cmocka_unit_test(test_drift_is_told_in_words_where_a_tunnel_can_drift),
 	};
 
 	return cmocka_run_group_tests_name("tunnel/tunnel", tests, NULL, NULL);
