@@ -119,6 +119,7 @@ def test_reload_opens_and_closes_ports_under_what_runs(net, media, address):
 @pytest.mark.usefixtures("server")
 def test_run_accepts_too(net, media, address):
     media.down()
+    net.provider.backend = None  # a run's is its own
     conf = "/home/alice/accept.conf"
     with open(conf, "w", encoding="ascii") as f:
         f.write(net.provider.conf() + ACCEPT)

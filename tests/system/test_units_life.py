@@ -1,5 +1,6 @@
 """The units with systemd as process 1: what runs inside goes on, whatever happens to adit@."""
 
+import contextlib
 import json
 import time
 
@@ -8,6 +9,7 @@ import pytest
 from lab import USER, UID, internet, machine, named, provider
 from lab.flow import Flow
 from lab.oracle import Oracle
+from lab.relay import ask
 from lab.sandbox import REPO
 from lab.traffic import ORDINARY, PRIVILEGED, Traffic
 
@@ -249,6 +251,47 @@ def test_reload_is_systemds_too(media):
 
 
 # ---- the sandbox
+
+
+ECHO = """
+import socket
+listening = socket.socket()
+listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listening.bind(("0.0.0.0", 80))
+listening.listen()
+while True:
+    with listening.accept()[0] as conn:
+        conn.sendall(conn.recv(100))
+"""
+PATHS = {
+    "relay": "[Lan]\nForward = tcp:808->80\n",
+    "veth": "[Lan]\nForward = tcp:808->80\nPath = veth\n",
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_clients_of_the_lan_are_let_in_from_the_units_sandbox(media, shared_net, path):
+    rules, settings = (("nft", "list", "ruleset"), ("sysctl", "-a", "--pattern", "forwarding"))
+    before = [media.run(*words).stdout for words in (rules, settings)]
+    media.configure("media", shared_net.provider.conf() + PATHS[path])
+    media.systemctl("start", "adit@media")
+    media.run("adit", "wait", "--timeout", "15", "media")
+    backend = json.loads(media.run("adit", "status", "--json", "media").stdout)["backend"]
+    assert backend == (shared_net.provider.backend or backend)
+    media.start("guest", "python3", "-c", ECHO, namespace="media")
+    assert named.wait_until(lambda: answers(shared_net)), media.journal("adit@media")
+    # and again, by the next supervisor
+    supervisor_changes(media, lambda: killed(media))
+    assert named.wait_until(lambda: answers(shared_net)), media.journal("adit@media")
+    media.run("adit", "down", "media")
+    assert not answers(shared_net)
+    assert [media.run(*words).stdout for words in (rules, settings)] == before
+
+
+def answers(net):
+    with contextlib.suppress(OSError, EOFError):
+        return ask(net.lan, internet.HOST, 808, timeout=0.5) == b"hello"
+    return False
 
 
 def test_each_thing_that_is_left_open_is_explained(media):

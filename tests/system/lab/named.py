@@ -44,6 +44,8 @@ class Place:
             if not folder.exists():
                 folder.mkdir()
                 os.chown(folder, self.uid, self.uid and GID)
+        if self.uid:  # the kernel's is for root
+            text = text.replace("Backend = kernel\n", "Backend = auto\n")
         self.file.write_text(text)
         self.file.chmod(0o600)
         os.chown(self.file, self.uid, self.uid and GID)
