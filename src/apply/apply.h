@@ -20,12 +20,12 @@ struct host {
 	struct nlsock *route; /* owned: rtnetlink, for good in the namespace it was opened in */
 	/* Owned: of nftables, in the same namespace; NULL: opened when needed. */
 	struct nlsock *nftables;
-	/* Borrowed: rtnetlink outside, where the tunnel's UDP socket is to be; with
-	 * `netns`, a descriptor of the namespace inside, for STEP_WIREGUARD_CREATE.
-	 * NULL and -1 where the plan has none.  On the host `netns` is for a veth.
+	/* Has the link of STEP_WIREGUARD_CREATE made by somebody outside, where its UDP
+	 * socket is to be; NULL where the plan has none.  -EEXIST: there is such a link.
 	 */
-	struct nlsock *outside;
-	int netns;
+	int (*make_wireguard)(void *outside, const struct step_tun *tun, struct error *err);
+	void *outside; /* for that */
+	int netns;     /* on the host, for a veth: of the namespace inside; -1: none */
 	/* Borrowed: /dev/net/tun, opened in this namespace and without a device yet;
 	 * -1: STEP_TUN_CREATE opens it.  To be set, if at all, before apply_plan().
 	 */

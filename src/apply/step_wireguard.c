@@ -3,7 +3,6 @@
 #include "apply/steps.h"
 #include "base/error.h"
 #include "net/link.h"
-#include "net/wireguard_link.h"
 
 #include <errno.h>
 
@@ -18,9 +17,9 @@ static int create(const struct step *step, struct host *host, struct error *err)
 {
 	int r;
 
-	if (!host->outside)
+	if (!host->make_wireguard)
 		return error_set(err, EINVAL, "the host's side of the tunnel is not at hand");
-	r = wireguard_link_create(host->outside, step->tun.name, host->netns, step->tun.mtu, err);
+	r = host->make_wireguard(host->outside, &step->tun, err);
 	if (r == -EEXIST)
 		return r;
 	if (r == 0 && host->record)
