@@ -155,9 +155,13 @@ int folder_listen(const char *path, struct error *err)
 	if (r < 0)
 		return error_errno(err, -r, "cannot listen on '%s'", path);
 	(void)unlink(path);
-	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || chmod(path, 0600) < 0 ||
-	    listen(fd, 64) < 0)
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
 		return error_errno(err, errno, "cannot listen on '%s'", path);
+	if (chmod(path, 0600) < 0 || listen(fd, 64) < 0) {
+		r = error_errno(err, errno, "cannot listen on '%s'", path);
+		(void)unlink(path);
+		return r;
+	}
 	return take_fd(&fd);
 }
 

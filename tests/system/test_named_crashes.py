@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import adit, crashes, named
+from lab import adit, calls, crashes, named
 
 NUMBER = 4  # faults of each; one takes half a second
 
@@ -57,6 +57,15 @@ def test_a_command_that_crashes_leaks_nothing_and_the_next_one_ends_well(net, ki
     assert sum(results.hit.values()) > 0 and results.offered > 0
     assert not results.problems, "\n".join(results.problems)
     assert not results.leaks
+
+
+@pytest.mark.parametrize("command, role, call, fault, then", (
+    ("up", "c.1", "listen", "EPERM", "down"), ("reload", "s1", "sendto", "EINTR", "up"),
+))
+def test_what_once_went_wrong_does_not(net, command, role, call, fault, then):
+    trial = crashes.Trial(net, "relay")
+    assert trial.try_fault(command, calls.Point(0, role, call, 1, fault), then) == (True, [])
+    trial.close()
 
 
 # ---- a supervisor that hangs

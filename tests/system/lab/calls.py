@@ -16,6 +16,7 @@ from lab import adit
 
 LINGER = 300  # ms that what a command has started is followed after its end
 TIMEOUT = 25  # seconds for a command, on a busy machine
+LISTED = 200  # the same with every call followed, in an emulator
 OURS = "adit"  # the program whose call sites are told apart
 KILL = "KILL"
 
@@ -39,7 +40,8 @@ OTHERS = ("ENOMEM", "EPERM")
 # these are always successful, or never return
 ERRORS |= dict.fromkeys(("geteuid", "getegid", "getuid", "getgid", "getpid", "gettid", "getppid",
                          "umask", "setsid", "brk", "exit", "exit_group", "rt_sigreturn",
-                         "restart_syscall", "set_tid_address", "sched_yield"), ())
+                         "restart_syscall", "set_tid_address", "sched_yield", "kill",
+                         "pidfd_send_signal"), ())  # of a child of one's own
 # What others see nothing of: to be killed before or after one of these is the same.
 QUIET = {
     "access", "arch_prctl", "brk", "capget", "clock_gettime", "clock_nanosleep", "dup", "dup2",
@@ -111,7 +113,7 @@ class Tracer:
 
     def list(self, argv, pids=()):
         """The calls of the good case, in order."""
-        status, text = self._call(argv, pids, ())
+        status, text = self._call(argv, pids, (), LISTED)
         assert status == 0, f"{argv}: status {status}"
         return [_read_call(line) for line in text.splitlines()]
 
@@ -122,14 +124,14 @@ class Tracer:
                                   ("-f", point.role, point.call, str(point.when), str(code)))
         return status, text == "hit\n"
 
-    def _call(self, argv, pids, options):
+    def _call(self, argv, pids, options, timeout=TIMEOUT):
         those = [word for pid in pids for word in ("-p", str(pid))]
         process = self._netns.popen(
             self._helper, self._report, "-u", self._uid, "-l", LINGER, *those, *options, *argv,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env=adit.environment(self._uid))
         try:
-            status = process.wait(TIMEOUT)
+            status = process.wait(timeout)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -241,6 +241,9 @@ class Trial:
             self.force_clean()
         return is_hit, [f"status {status}, then {then}", *problems] if problems else []
 
+    def close(self):
+        self.place.file.unlink(missing_ok=True)
+
     def _next(self, words):
         try:
             status, _, err = self.place.call(words, NAME, check=False)
@@ -353,4 +356,4 @@ class Campaign:
     def close(self):
         self._oracle.stop()
         for trial in self._trials.values():
-            trial.place.file.unlink(missing_ok=True)
+            trial.close()
