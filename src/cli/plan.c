@@ -49,6 +49,10 @@ static void print_heading(const struct preview *preview, size_t part)
 {
 	if (preview->survey)
 		(void)printf("# %s is there; what differs from its file:\n", preview->name);
+	else if (part == 0 && preview->path[0])
+		(void)printf("# in the namespace that %s leads to, sealed first: nothing goes "
+			     "anywhere\n",
+			     preview->path);
 	else if (part == 0)
 		(void)printf("# sealed first: nothing goes anywhere\n");
 	else
@@ -116,10 +120,10 @@ static int print_json(void *context, const struct preview *preview, struct error
 		if (r == 0)
 			r = append_steps(steps, preview->part[i]);
 	}
-	all = json_pack("{s:s, s:b, s:s, s:i, s:o, s:o}", "name", preview->name, "is_there",
-			preview->survey != NULL, "backend", preview->backend, "mtu",
-			(int)preview->desired->mtu, "steps", steps, "foreign_links",
-			list_foreign(preview->survey));
+	all = json_pack("{s:s, s:s, s:b, s:s, s:i, s:o, s:o}", "name", preview->name, "path",
+			preview->path, "is_there", preview->survey != NULL, "backend",
+			preview->backend, "mtu", (int)preview->desired->mtu, "steps", steps,
+			"foreign_links", list_foreign(preview->survey));
 	if (r == 0)
 		r = facts_print_json(all, stdout);
 	json_decref(all);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "integrations/systemd.h"
 #include "supervise/down.h"
+#include "supervise/foreign.h"
 #include "supervise/place.h"
 #include "supervise/prepare.h"
 #include "supervise/seal.h"
@@ -65,6 +66,11 @@ int service_start(const struct place *place, struct error *err)
 	bool was_active = service_is_active(place);
 	int r = prepare_profile(place->name, CONFIG_FOR_LASTING, &prepared, err);
 
+	if (r == 0) {
+		const struct foreign_origin origin = foreign_origin(prepared.profile);
+
+		r = seal_check(place, &origin, err);
+	}
 	prepare_done(&prepared);
 	if (r < 0)
 		return r;

@@ -5,7 +5,9 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "config/config.h"
 #include "supervise/down.h"
+#include "supervise/foreign.h"
 #include "supervise/place.h"
 #include "supervise/seal.h"
 #include "supervise/start.h"
@@ -102,7 +104,7 @@ int command_up(int argc, char **argv)
 	return words_for_each(&words, up, NULL);
 }
 
-/* ---- seal: the part that needs no file ---- */
+/* ---- seal: the part that needs no tunnel ---- */
 
 struct seal_line {
 	bool is_undo;
@@ -119,9 +121,24 @@ static void print_seal_help(void)
 	(void)printf(
 		"usage: adit seal [--undo] NAME...\n\n"
 		"Makes the namespace NAME with nothing in it but lo and a firewall that drops\n"
-		"everything, and pins it at /run/netns/NAME: what adit-netns@NAME.service "
-		"does.\n\n");
+		"everything, or seals the one that Path= names, and pins it at /run/netns/NAME:\n"
+		"what adit-netns@NAME.service does.\n\n");
 	options_print(seal_table);
+}
+
+/* What is wrong with the file is for `up` to say: it is sealed all the same. */
+static int make_sealed(const struct place *place, struct error *err)
+{
+	AUTO(report) struct report *report = report_new();
+	AUTO(profile) struct profile *profile = NULL;
+	struct foreign_origin origin;
+	char path[PROFILE_PATH_LEN];
+
+	if (!report || config_find(place->name, path, sizeof(path), NULL) < 0 ||
+	    config_load(path, &profile, report, NULL) < 0)
+		return seal_make(place, NULL, NULL, NULL, err);
+	origin = foreign_origin(profile);
+	return seal_make(place, &origin, NULL, NULL, err);
 }
 
 static int seal(void *context, const struct place *place, struct error *err)
@@ -131,7 +148,7 @@ static int seal(void *context, const struct place *place, struct error *err)
 	int r;
 
 	if (!line->is_undo)
-		return seal_make(place, NULL, NULL, err);
+		return make_sealed(place, err);
 	r = down(place, &result, err);
 	if (r == 0)
 		guests_log(place, &result);

@@ -312,6 +312,7 @@ static bool set_underlay(struct builder *builder, const struct item *item, struc
 
 static bool set_path(struct builder *builder, const struct item *item, struct fault *fault)
 {
+	builder->profile->path_place = item->place;
 	return builder_resolve(builder, item, fault, builder->profile->path);
 }
 
@@ -491,7 +492,7 @@ const struct key key_table[] = {
 	{SECTION_NAMESPACE, "Backend", KEY_MOVE, set_backend},
 	{SECTION_NAMESPACE, "Device", KEY_MOVE, set_device},
 	{SECTION_NAMESPACE, "Underlay", KEY_MOVE | KEY_LATER, set_underlay},
-	{SECTION_NAMESPACE, "Path", KEY_LATER, set_path},
+	{SECTION_NAMESPACE, "Path", KEY_LASTING, set_path},
 	{SECTION_NAMESPACE, "Users", KEY_WORDS | KEY_LATER, set_user},
 	{SECTION_NAMESPACE, "Groups", KEY_WORDS | KEY_LATER, set_group},
 

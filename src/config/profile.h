@@ -130,6 +130,7 @@ struct profile {
 	char device[IFNAMSIZ];		 /* the tunnel's name inside; "wg0" */
 	char underlay[PROFILE_NAME_LEN]; /* "": the host's */
 	char path[PROFILE_PATH_LEN];	 /* "": a namespace of adit's own */
+	struct profile_place path_place;
 	char user[PROFILE_NAMES_MAX][PROFILE_USER_LEN];
 	size_t n_users;
 	char group[PROFILE_NAMES_MAX][PROFILE_USER_LEN];

@@ -267,6 +267,9 @@ static bool check_again(struct builder *builder, const struct key *key,
 	if (seen->line == 0 && key->flags & KEY_LATER)
 		builder_remark(builder, REPORT_LATER, place, width, "%s: not available yet",
 			       key->name);
+	if (seen->line == 0 && key->flags & KEY_LASTING)
+		builder_remark(builder, REPORT_LASTING, place, width,
+			       "%s: is for lasting namespaces (adit up)", key->name);
 	*seen = *place;
 	return true;
 }

@@ -31,7 +31,7 @@ static int enter(const struct confine_entry *entry, struct error *err)
 
 	if (r < 0)
 		return r;
-	if (setns(entry->userns, CLONE_NEWUSER) < 0)
+	if (entry->userns >= 0 && setns(entry->userns, CLONE_NEWUSER) < 0)
 		return error_errno(err, errno, "cannot enter the namespace's user namespace");
 	if (setns(entry->netns, CLONE_NEWNET) < 0)
 		return error_errno(err, errno, "cannot enter the namespace");

@@ -57,7 +57,8 @@ typedef int (*confine_network)(void *context, int tun, int ret_fds[CONFINE_NETWO
 
 /* A network namespace that is there already, for process 1 to be made in. */
 struct confine_entry {
-	int userns; /* owns the network namespace; the caller may enter it */
+	/* Owns the network namespace; the caller may enter it.  -1: it is root's. */
+	int userns;
 	int netns;
 	/* Files bound read-only over those of /etc, so that a change of them shows.
 	 * Opened with the rights the caller has over userns.

@@ -22,7 +22,7 @@
 
 int netns_open(const char *path, int *ret_fd, struct error *err)
 {
-	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0)
 		return error_errno(err, errno, "cannot open network namespace '%s'", path);
@@ -129,4 +129,17 @@ int netns_socket(int userns_fd, int netns_fd, const struct netns_socket *wanted,
 	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		continue;
 	return r;
+}
+
+int netns_cookie(int netns_fd, uint64_t *ret, struct error *err)
+{
+	const struct netns_socket wanted = {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0};
+	AUTO_FD int fd = -1;
+	int r = netns_socket(-1, netns_fd, &wanted, &fd, err);
+
+	if (r < 0)
+		return r;
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, ret, &(socklen_t){sizeof(*ret)}) < 0)
+		return error_errno(err, errno, "cannot tell network namespaces apart");
+	return 0;
 }

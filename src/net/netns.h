@@ -3,6 +3,7 @@
 #define ADIT_NET_NETNS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct error;
@@ -13,6 +14,10 @@ int netns_open(const char *path, int *ret_fd, struct error *err);
 int netns_open_process(pid_t pid, int *ret_fd, struct error *err);
 /* Both are the same namespace. */
 bool netns_is_same(int a, int b);
+/* Its number that no other namespace has had or will have until the next boot (Linux
+ * 5.14).  The caller has CAP_SYS_ADMIN over it.
+ */
+int netns_cookie(int netns_fd, uint64_t *ret, struct error *err);
 
 /* A socket made inside another namespace, for use from here: a short-lived
  * child enters and passes it back, so that this process never moves.

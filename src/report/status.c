@@ -105,6 +105,26 @@ static void print_forward(const json_t *forward, FILE *out)
 	line(out, "forward", said);
 }
 
+/* Of a namespace that others have made. */
+static void print_path(const json_t *status, FILE *out)
+{
+	static const struct {
+		const char *leads;
+		const char *meaning;
+	} ways[] = {
+		{"elsewhere", " (leads to another namespace now, which has no tunnel)"},
+		{"nowhere", " (gone)"},
+	};
+	const char *meaning = "";
+	char said[1200];
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (strcmp(text(status, "path_leads"), ways[i].leads) == 0)
+			meaning = ways[i].meaning;
+	(void)snprintf(said, sizeof(said), "%s%s", text(status, "path"), meaning);
+	line(out, "path", said);
+}
+
 void status_print(const json_t *status, int64_t now_s, FILE *out)
 {
 	const json_t *peers = json_object_get(status, "peers");
@@ -113,6 +133,7 @@ void status_print(const json_t *status, int64_t now_s, FILE *out)
 
 	(void)fprintf(out, "%s: %s\n", text(status, "name"), text(status, "line"));
 	line(out, "namespace", text(status, "namespace"));
+	print_path(status, out);
 	line(out, "device", text(status, "device"));
 	line(out, "backend", text(status, "backend"));
 	list_line(out, "addresses", json_object_get(status, "addresses"));

@@ -1,6 +1,7 @@
 #include "supervise/converge.h"
 
 #include "apply/apply.h"
+#include "apply/observe.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "plan/plan.h"
@@ -67,5 +68,20 @@ int converge(const struct converge *wanted, int *ret_tun, struct error *err)
 	if (r < 0)
 		return r;
 	*ret_tun = n_fds > 0 ? fds[0] : -1;
+	return r;
+}
+
+int converge_seal(const struct place *place, const struct inside *inside, struct error *err)
+{
+	const union endpoint nowhere = {.any.sa_family = AF_UNSPEC};
+	struct plan_environment environment = observe_environment(NULL, &nowhere, 0);
+	struct plan plan = {0};
+	struct converge wanted = {.place = place, .inside = inside, .plan = &plan, .tun = -1};
+	int r = plan_seal(&environment, &plan, err);
+	int tun = -1;
+
+	if (r == 0)
+		r = converge(&wanted, &tun, err);
+	plan_done(&plan);
 	return r;
 }

@@ -27,4 +27,7 @@ struct converge {
  */
 int converge(const struct converge *wanted, int *ret_tun, struct error *err);
 
+/* Nothing but lo, and what drops everything; a negative errno on failure. */
+int converge_seal(const struct place *place, const struct inside *inside, struct error *err);
+
 #endif

@@ -1,11 +1,9 @@
 #include "supervise/down.h"
 
-#include "apply/observe.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "plan/plan.h"
 #include "supervise/control.h"
 #include "supervise/converge.h"
 #include "supervise/host_side.h"
@@ -74,22 +72,6 @@ int down_supervisor(const struct place *place, struct error *err)
 	return r == -ETIMEDOUT ? kill_supervisor(place, err) : r;
 }
 
-/* Everything that is not the seal's goes. */
-static int seal_again(const struct place *place, const struct inside *inside, struct error *err)
-{
-	const union endpoint nowhere = {.any.sa_family = AF_UNSPEC};
-	struct plan_environment environment = observe_environment(NULL, &nowhere, 0);
-	struct plan plan = {0};
-	struct converge wanted = {.place = place, .inside = inside, .plan = &plan, .tun = -1};
-	int r = plan_seal(&environment, &plan, err);
-	int tun = -1;
-
-	if (r == 0)
-		r = converge(&wanted, &tun, err);
-	plan_done(&plan);
-	return r;
-}
-
 int down(const struct place *place, struct down_result *ret, struct error *err)
 {
 	struct down_result result = {0};
@@ -103,7 +85,7 @@ int down(const struct place *place, struct down_result *ret, struct error *err)
 		return r;
 	if (r == 0) {
 		result.was_there = true;
-		r = seal_again(place, &inside, err);
+		r = converge_seal(place, &inside, err);
 		if (r >= 0)
 			r = host_side_remove(place, inside.netns, err);
 		result.n_guests = seal_guests(&inside, result.guest, DOWN_GUESTS_MAX);

@@ -34,6 +34,7 @@ int place_find(const char *name, struct place *ret, struct error *err)
 		{place.lock, "/lock", sizeof(place.lock)},
 		{place.control, "/control", sizeof(place.control)},
 		{place.seal, "/seal", sizeof(place.seal)},
+		{place.before, "/before", sizeof(place.before)},
 		{place.record, "/record", sizeof(place.record)},
 		{place.ledger, "/ledger", sizeof(place.ledger)},
 		{place.resolv_conf, "/resolv.conf", sizeof(place.resolv_conf)},

@@ -3,6 +3,7 @@
  *     DIR/netns/NAME/lock         held by its supervisor (folder.h has DIR)
  *     DIR/netns/NAME/control      the supervisor's socket (control.h)
  *     DIR/netns/NAME/seal         which namespace is adit's, and held while it is made
+ *     DIR/netns/NAME/before       what a namespace of others was like (foreign.h)
  *     DIR/netns/NAME/record       what cannot be told by looking (apply/record.h)
  *     DIR/netns/NAME/ledger       what of the host's is changed for it (ledger.h)
  *     DIR/netns/NAME/resolv.conf  for what runs inside, and nsswitch.conf
@@ -28,6 +29,7 @@ struct place {
 	char lock[PLACE_PATH_LEN];
 	char control[FOLDER_PATH_LEN]; /* a socket's is shorter */
 	char seal[PLACE_PATH_LEN];
+	char before[PLACE_PATH_LEN];
 	char record[PLACE_PATH_LEN];
 	char ledger[PLACE_PATH_LEN];
 	char resolv_conf[PLACE_PATH_LEN];

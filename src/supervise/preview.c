@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "plan/diff.h"
 #include "supervise/control.h"
+#include "supervise/foreign.h"
 #include "supervise/inside.h"
 #include "supervise/ledger.h"
 #include "supervise/life.h"
@@ -18,8 +19,10 @@
 #include "tunnel/tunnel.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ANSWER_NS (5 * NS_PER_S)
 
@@ -29,6 +32,7 @@ struct work {
 	const struct plan *host;  /* what is to be done there */
 	struct plan host_changes; /* owned */
 	struct place place;
+	char path[PROFILE_PATH_LEN];
 	char resolv_conf[NAMES_FILE_MAX];
 	const struct preview_with *with;
 };
@@ -39,7 +43,7 @@ static struct preview begin(const struct work *work)
 		/* not the profile's: a child cannot read it */
 		.name = work->place.name,	  .backend = work->backend->name,
 		.desired = &work->prepared.plan,  .host = work->host,
-		.resolv_conf = work->resolv_conf,
+		.resolv_conf = work->resolv_conf, .path = work->path,
 	};
 }
 
@@ -85,7 +89,7 @@ static int plan_first(const struct work *work, struct plan *ret, struct error *e
 	struct plan seal;
 	int r;
 
-	if (!work->with->has_units && work->host->n_steps == 0)
+	if (!work->with->has_units && work->host->n_steps == 0 && !work->path[0])
 		return plan_beginning(desired, ret, err);
 	r = plan_seal(&environment, &seal, err);
 	if (r < 0)
@@ -226,12 +230,27 @@ static int choose_backend(struct work *work, struct error *err)
 	return 0;
 }
 
+/* What `up` would say of it; who may not enter it sees the plan all the same. */
+static int check_path(const struct work *work, struct error *err)
+{
+	const struct foreign_origin origin = foreign_origin(work->prepared.profile);
+	int r;
+
+	if (!origin.path[0] || geteuid() != 0)
+		return 0;
+	r = seal_check(&work->place, &origin, err);
+	return r == -EPERM ? 0 : r;
+}
+
 static int tell(struct work *work, struct error *err)
 {
 	struct inside inside = {-1, -1};
 	bool has_namespace = is_there(work, &inside);
 	int r = choose_backend(work, err);
 
+	(void)snprintf(work->path, sizeof(work->path), "%s", work->prepared.profile->path);
+	if (r == 0)
+		r = check_path(work, err);
 	if (r == 0 && has_namespace)
 		r = look(work, &inside, err);
 	if (r == 0)

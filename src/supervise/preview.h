@@ -19,6 +19,7 @@ enum { PREVIEW_PARTS = 2 };
 struct preview {
 	const char *name;    /* of the namespace; "": the file's name is none */
 	const char *backend; /* "kernel", "userspace" */
+	const char *path;    /* of a namespace that others have made; "": adit's own */
 	/* In this order.  Not there yet: what seals it, then what the file adds; there:
 	 * what differs.
 	 */

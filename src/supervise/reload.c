@@ -76,6 +76,21 @@ static int claim_key(const struct life *life, struct fresh *fresh, struct error 
 	return registry_claim(fresh->prepared.profile->public_key, &fresh->registry, &holder, err);
 }
 
+/* Who is inside cannot be moved. */
+static int refuse_path(const struct life *life, const struct profile *fresh, struct error *err)
+{
+	const struct source_pos pos = profile_pos(fresh, &fresh->path_place);
+
+	if (strcmp(life->prepared.profile->path, fresh->path) == 0)
+		return 0;
+	(void)error_set(err, EBUSY, "Path: '%s' is up in another namespace", life->place.name);
+	if (pos.line > 0)
+		(void)error_wrap(err, "%s:%u:%u", pos.path, pos.line, pos.column);
+	error_hint(err, "adit down %s, then adit up %s; nothing was changed", life->place.name,
+		   life->place.name);
+	return -EBUSY;
+}
+
 static int read_fresh(const struct life *life, struct fresh *ret, struct error *err)
 {
 	int r = prepare_profile(life->place.name, CONFIG_FOR_LASTING, &ret->prepared, err);
@@ -85,6 +100,8 @@ static int read_fresh(const struct life *life, struct fresh *ret, struct error *
 				life->place.name);
 		error_hint(err, "adit plan %s names them; nothing was changed", life->place.name);
 	}
+	if (r == 0)
+		r = refuse_path(life, ret->prepared.profile, err);
 	if (r < 0)
 		return r;
 	r = tunnel_choose(ret->prepared.profile, &ret->backend, err);

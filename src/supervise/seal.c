@@ -5,11 +5,17 @@
 #include "apply/record.h"
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/text.h"
+#include "base/fd.h"
+#include "base/log.h"
 #include "confine/namespaces.h"
+#include "net/netns.h"
 #include "net/nlsock.h"
 #include "plan/plan.h"
+#include "supervise/converge.h"
+#include "supervise/foreign.h"
+#include "supervise/ledger.h"
 #include "supervise/names.h"
+#include "supervise/pinned.h"
 #include "supervise/place.h"
 
 #include <dirent.h>
@@ -30,118 +36,9 @@
 #include <sys/vfs.h>
 #include <sys/wait.h>
 
-enum { PATH_LEN = 64 };
+enum { PATH_LEN = PINNED_PATH_LEN };
 
-/* What the file says. */
-struct pinned {
-	dev_t device;
-	ino_t inode;
-	pid_t holder; /* 0: it is pinned */
-};
-
-/* ---- the record ---- */
-
-/* Held while something is made or removed; waits for whoever has it.  A record
- * that was removed meanwhile counts for nothing.
- */
-static int open_record(const struct place *place, struct error *err)
-{
-	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-	for (;;) {
-		AUTO_FD int fd = open(place->seal, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		struct stat info;
-		int r;
-
-		if (fd < 0)
-			return error_errno(err, errno, "cannot open '%s'", place->seal);
-		do
-			r = fcntl(fd, F_OFD_SETLKW, &whole);
-		while (r < 0 && errno == EINTR);
-		if (r < 0 || fstat(fd, &info) < 0)
-			return error_errno(err, errno, "cannot lock '%s'", place->seal);
-		if (info.st_nlink > 0)
-			return take_fd(&fd);
-	}
-}
-
-/* 1, or 0: there is none, or it is empty. */
-static int read_pinned(const char *path, struct pinned *ret, struct error *err)
-{
-	unsigned long long device;
-	unsigned long long inode;
-	char text[96];
-	int holder;
-	int r = fd_read_file(path, text, sizeof(text));
-
-	if (r < 0 && r != -ENOENT)
-		return error_errno(err, -r, "cannot read '%s'", path);
-	if (r < 0 || sscanf(text, "%llu %llu %d", &device, &inode, &holder) != 3)
-		return 0;
-	*ret = (struct pinned){(dev_t)device, (ino_t)inode, holder};
-	return 1;
-}
-
-static int write_pinned(int fd, const struct pinned *record, struct error *err)
-{
-	char text[96];
-	int len = snprintf(text, sizeof(text), "%llu %llu %d\n", (unsigned long long)record->device,
-			   (unsigned long long)record->inode, record->holder);
-
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)len, 0) != len)
-		return error_errno(err, errno, "cannot write which namespace is adit's");
-	return 0;
-}
-
-/* ---- what is there ---- */
-
-enum found {
-	FOUND_NOTHING,
-	FOUND_OURS,
-	FOUND_REMAINS, /* a file without a namespace, or a record of one that is gone */
-	FOUND_OTHERS,
-};
-
-static void path_of(const struct place *place, const struct pinned *record, char ret[PATH_LEN],
-		    const char **ret_path)
-{
-	(void)snprintf(ret, PATH_LEN, "/proc/%d/ns/net", record->holder);
-	*ret_path = record->holder > 0 ? ret : place->netns;
-}
-
-/* A holder that has ended, and whose number is another user's process by now. */
-static bool is_absent(const struct pinned *record, int code)
-{
-	return code == ENOENT || (record->holder > 0 && (code == ESRCH || code == EACCES));
-}
-
-/* An enum found.  What cannot be read is never taken for absent: `down` would leave
- * a namespace behind that nobody knows to be adit's.
- */
-static int look(const struct place *place, struct pinned *ret, struct error *err)
-{
-	struct pinned record = {0};
-	int has_record = read_pinned(place->seal, &record, err);
-	char holder[PATH_LEN];
-	const char *path;
-	struct statfs system;
-	struct stat info;
-
-	if (has_record < 0)
-		return has_record;
-	path_of(place, &record, holder, &path);
-	if (stat(path, &info) < 0 || statfs(path, &system) < 0) {
-		if (!is_absent(&record, errno))
-			return error_errno(err, errno, "cannot look at '%s'", path);
-		return has_record ? FOUND_REMAINS : FOUND_NOTHING;
-	}
-	if (system.f_type != NSFS_MAGIC)
-		return has_record ? FOUND_REMAINS : FOUND_OTHERS;
-	if (!has_record || info.st_dev != record.device || info.st_ino != record.inode)
-		return record.holder > 0 ? FOUND_REMAINS : FOUND_OTHERS;
-	*ret = record;
-	return FOUND_OURS;
-}
+/* ---- what is in the way ---- */
 
 static int refuse_others(const struct place *place, struct error *err)
 {
@@ -274,10 +171,13 @@ static int prepare_pins(struct error *err)
 static int pin(const struct place *place, const char *namespace, struct error *err)
 {
 	int r = prepare_pins(err);
+	struct statfs system;
 	int fd;
 
 	if (r < 0)
 		return r;
+	if (statfs(place->netns, &system) == 0 && system.f_type == NSFS_MAGIC)
+		return refuse_others(place, err);
 	fd = open(place->netns, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0);
 	if (fd < 0)
 		return error_errno(err, errno, "cannot make '%s'", place->netns);
@@ -314,7 +214,7 @@ static int await_sealed(int socket, pid_t child, struct error *err)
 /* The namespace is sealed: from here on it may be found. */
 static int publish(const struct place *place, int record_fd, pid_t child, struct error *err)
 {
-	struct pinned record = {.holder = geteuid() == 0 ? 0 : child};
+	struct pinned record = {.holder = geteuid() == 0 ? 0 : child, .is_sealed = true};
 	char path[PATH_LEN];
 	struct stat info;
 	int r;
@@ -324,7 +224,7 @@ static int publish(const struct place *place, int record_fd, pid_t child, struct
 		return error_errno(err, errno, "cannot look at '%s'", path);
 	record.device = info.st_dev;
 	record.inode = info.st_ino;
-	r = write_pinned(record_fd, &record, err);
+	r = pinned_write(record_fd, &record, err);
 	return r == 0 && record.holder == 0 ? pin(place, path, err) : r;
 }
 
@@ -373,29 +273,269 @@ static int make(const struct making *making, int record_fd, struct error *err)
 	return r;
 }
 
-int seal_make(const struct place *place, const struct plan *plan, bool *ret_was_there,
-	      struct error *err)
+/* ---- one that others have made ---- */
+
+/* Another of adit's namespaces; *ret_name: which. */
+static int find_among_others(const struct place *place, const struct stat *wanted,
+			     char ret_name[PROFILE_NAME_LEN], struct error *err)
+{
+	char **names;
+	int n = place_names(&names, err);
+	int found = 0;
+
+	for (int i = 0; i < n && !found; i++) {
+		struct pinned record = {0};
+		struct place other;
+
+		if (strcmp(names[i], place->name) == 0 || place_find(names[i], &other, NULL) < 0 ||
+		    pinned_find(&other, &record, NULL) != FOUND_OURS)
+			continue;
+		found = record.device == wanted->st_dev && record.inode == wanted->st_ino;
+		if (found)
+			(void)snprintf(ret_name, PROFILE_NAME_LEN, "%s", names[i]);
+	}
+	if (n >= 0)
+		place_names_free(names, n);
+	return n < 0 ? n : found;
+}
+
+static int refuse_adits(const struct place *place, const struct foreign_origin *origin,
+			const struct stat *wanted, struct error *err)
+{
+	char name[PROFILE_NAME_LEN];
+	int r = find_among_others(place, wanted, name, err);
+
+	if (r <= 0)
+		return r;
+	return error_set(err, EBUSY, "'%s' is the namespace '%s' of adit's", origin->path, name);
+}
+
+/* All that must be so before anything is changed. */
+static int open_foreign(const struct place *place, const struct foreign_origin *origin,
+			struct inside *ret, struct stat *ret_info, struct error *err)
+{
+	AUTO_FD int netns = -1;
+	int r = foreign_open(origin, &netns, err);
+	const struct inside inside = {.netns = netns, .userns = -1};
+
+	if (r == 0 && fstat(netns, ret_info) < 0)
+		r = error_errno(err, errno, "cannot look at '%s'", origin->path);
+	if (r == 0)
+		r = refuse_adits(place, origin, ret_info, err);
+	if (r == 0)
+		r = foreign_examine(&inside, err);
+	if (r < 0)
+		return r;
+	*ret = (struct inside){.netns = take_fd(&netns), .userns = -1};
+	return 0;
+}
+
+/* Who made it may have pinned it right there. */
+static enum pinned_origin origin_of(const struct place *place, const struct stat *namespace)
+{
+	struct stat pin;
+
+	return stat(place->netns, &pin) == 0 && pin.st_dev == namespace->st_dev &&
+			       pin.st_ino == namespace->st_ino
+		       ? PINNED_OTHERS
+		       : PINNED_PATH;
+}
+
+static int pin_foreign(const struct place *place, int netns, struct error *err)
+{
+	char path[PATH_LEN];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", netns);
+	return pin(place, path, err);
+}
+
+/* What is noted there is of another namespace, unless the record is of this one. */
+static int note_foreign(const struct place *place, const struct inside *inside,
+			const struct pinned *record, struct error *err)
+{
+	struct pinned before = {0};
+	int r = 0;
+
+	if (pinned_read(place, &before, NULL) <= 0 || before.cookie != record->cookie) {
+		(void)unlink(place->before);
+		r = forget_record(place, err);
+	}
+	return r < 0 ? r : foreign_note(place, inside, err);
+}
+
+/* It is found before it is sealed: what a crash leaves is known to be adit's. */
+static int seal_foreign(const struct place *place, const struct inside *inside,
+			struct pinned *record, int record_fd, struct error *err)
+{
+	bool is_pinned = record->cookie != 0;
+	int r = netns_cookie(inside->netns, &record->cookie, err);
+
+	if (r == 0)
+		r = note_foreign(place, inside, record, err);
+	if (r == 0)
+		r = pinned_write(record_fd, record, err);
+	if (r == 0 && record->origin == PINNED_PATH && !is_pinned)
+		r = pin_foreign(place, inside->netns, err);
+	if (r == 0)
+		r = converge_seal(place, inside, err);
+	record->is_sealed = true;
+	return r < 0 ? r : pinned_write(record_fd, record, err);
+}
+
+static int unpin(const struct place *place, struct error *err)
+{
+	/* EINVAL: nothing is mounted there */
+	if (umount2(place->netns, MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT)
+		return error_errno(err, errno, "cannot unmount '%s'", place->netns);
+	if (unlink(place->netns) < 0 && errno != ENOENT)
+		return error_errno(err, errno, "cannot remove '%s'", place->netns);
+	return 0;
+}
+
+/* As it was; what cannot be undone is found by the next `up` or `down`. */
+static void undo_foreign(const struct place *place, const struct inside *inside,
+			 const struct pinned *record, int record_fd)
+{
+	struct pinned ours = {0};
+	bool is_ours = pinned_find(place, &ours, NULL) == FOUND_OURS;
+
+	if (foreign_restore(place, inside, NULL) < 0)
+		return;
+	if (is_ours && record->origin == PINNED_PATH && unpin(place, NULL) < 0)
+		return;
+	if (ftruncate(record_fd, 0) == 0)
+		(void)unlink(place->before);
+}
+
+/* `known`: what the record says already, zeroes: nothing. */
+static int make_foreign(const struct place *place, const struct foreign_origin *origin,
+			const struct pinned *known, int record_fd, struct error *err)
+{
+	struct pinned record = *known;
+	struct inside inside;
+	struct stat info;
+	AUTO_FD int lock = ledger_lock(err); /* two of one path at once */
+	int r = lock < 0 ? lock : open_foreign(place, origin, &inside, &info, err);
+
+	if (r < 0)
+		return r;
+	record.device = info.st_dev;
+	record.inode = info.st_ino;
+	if (record.origin == PINNED_OWN)
+		record.origin = origin_of(place, &info);
+	r = seal_foreign(place, &inside, &record, record_fd, err);
+	if (r < 0)
+		undo_foreign(place, &inside, &record, record_fd);
+	seal_close(&inside);
+	return r;
+}
+
+/* ---- either ---- */
+
+static int refuse_change(const struct place *place, struct error *err)
+{
+	error_hint(err, "adit down %s, then adit up %s", place->name, place->name);
+	return -EBUSY;
+}
+
+/* The place's text is the profile's, which may be gone before the error is told. */
+static int tell_where(const struct foreign_origin *origin, int r, struct error *err)
+{
+	if (origin && origin->path[0] && origin->pos.line > 0)
+		(void)error_wrap(err, "%s:%u:%u: Path", origin->pos.path, origin->pos.line,
+				 origin->pos.column);
+	return r;
+}
+
+/* A path is followed once: what it leads to later may be anybody's, as a process's
+ * number may.
+ */
+static int compare_origin(const struct place *place, const struct pinned *record,
+			  const struct foreign_origin *origin, struct error *err)
+{
+	struct inside inside;
+	int r;
+
+	if (!origin->path[0] && record->origin == PINNED_OWN)
+		return 0;
+	if (!origin->path[0] || record->origin == PINNED_OWN) {
+		(void)error_set(err, EBUSY, "'%s' is there, and a namespace that %s made",
+				place->name, record->origin == PINNED_OWN ? "adit" : "others have");
+		return refuse_change(place, err);
+	}
+	r = seal_open(place, &inside, err);
+	if (r < 0)
+		return r;
+	r = (int)foreign_follow(origin->path, inside.netns);
+	seal_close(&inside);
+	if (r == FOREIGN_ELSEWHERE) {
+		(void)error_set(err, EBUSY,
+				"'%s' leads to another namespace now than the one that "
+				"is '%s'",
+				origin->path, place->name);
+		return refuse_change(place, err);
+	}
+	if (r == FOREIGN_NOWHERE)
+		log_warn("'%s' is gone; '%s' is still what it led to", origin->path, place->name);
+	return 0;
+}
+
+/* What is there stays as it is; what is not, or not wholly, is made. */
+static int make_or_find(const struct making *making, const struct foreign_origin *origin,
+			int record_fd, bool *ret_was_there, struct error *err)
+{
+	const struct place *place = making->place;
+	struct pinned record = {0};
+	int found = pinned_find(place, &record, err);
+	bool is_foreign = origin && origin->path[0];
+	int r = found;
+
+	if (found == FOUND_OTHERS && !is_foreign)
+		return refuse_others(place, err);
+	if (found == FOUND_OURS)
+		r = origin ? compare_origin(place, &record, origin, err) : 0;
+	if (r == 0 && found == FOUND_OURS && !record.is_sealed && !is_foreign)
+		r = error_set(err, EBUSY, "'%s' is half made, and its file has errors",
+			      place->name);
+	if (r < 0)
+		return r;
+	if (ret_was_there)
+		*ret_was_there = found == FOUND_OURS && record.is_sealed;
+	r = names_ensure(place, err);
+	if (r < 0 || (found == FOUND_OURS && record.is_sealed))
+		return r;
+	if (is_foreign)
+		return make_foreign(place, origin, &record, record_fd, err);
+	r = forget_record(place, err);
+	return r < 0 ? r : make(making, record_fd, err);
+}
+
+int seal_make(const struct place *place, const struct foreign_origin *origin,
+	      const struct plan *plan, bool *ret_was_there, struct error *err)
 {
 	const struct making making = {place, plan, geteuid(), getegid()};
-	struct pinned record = {0};
 	int r = place_make(place, err);
-	AUTO_FD int fd = r == 0 ? open_record(place, err) : r;
-	int found;
+	AUTO_FD int fd = r == 0 ? pinned_lock(place, err) : r;
 
 	if (fd < 0)
 		return fd;
-	found = look(place, &record, err);
-	if (found < 0)
-		return found;
-	if (found == FOUND_OTHERS)
-		return refuse_others(place, err);
-	if (ret_was_there)
-		*ret_was_there = found == FOUND_OURS;
-	r = names_ensure(place, err);
-	if (r < 0 || found == FOUND_OURS)
-		return r;
-	r = forget_record(place, err);
-	return r < 0 ? r : make(&making, fd, err);
+	r = make_or_find(&making, origin, fd, ret_was_there, err);
+	return r < 0 ? tell_where(origin, r, err) : r;
+}
+
+int seal_check(const struct place *place, const struct foreign_origin *origin, struct error *err)
+{
+	struct inside inside = {.netns = -1, .userns = -1};
+	struct pinned record = {0};
+	struct stat info;
+	int r = pinned_find(place, &record, err);
+
+	if (r == FOUND_OURS)
+		r = compare_origin(place, &record, origin, err);
+	else if (r >= 0 && origin->path[0])
+		r = open_foreign(place, origin, &inside, &info, err);
+	seal_close(&inside);
+	return r < 0 ? tell_where(origin, r, err) : 0;
 }
 
 /* ---- holding it ---- */
@@ -435,7 +575,7 @@ static int hold_again(const struct inside *inside, struct pinned *record, int re
 	r = child < 0 ? error_errno(err, -child, "cannot fork") : take_sealed(ends[0], err);
 	record->holder = child;
 	if (r == 0)
-		r = write_pinned(record_fd, record, err);
+		r = pinned_write(record_fd, record, err);
 	if (r == 0)
 		r = fd_write_all(ends[0], "", 1);
 	(void)close(ends[0]);
@@ -446,7 +586,7 @@ static int hold_again(const struct inside *inside, struct pinned *record, int re
 
 int seal_hold(const struct place *place, const struct inside *inside, struct error *err)
 {
-	AUTO_FD int fd = open_record(place, err);
+	AUTO_FD int fd = pinned_lock(place, err);
 	struct pinned record = {0};
 	struct pinned found = {0};
 	struct stat info;
@@ -454,7 +594,7 @@ int seal_hold(const struct place *place, const struct inside *inside, struct err
 
 	if (fd < 0)
 		return fd;
-	r = read_pinned(place->seal, &record, err);
+	r = pinned_read(place, &record, err);
 	if (r < 0)
 		return r;
 	if (r == 0 || record.holder == 0)
@@ -462,7 +602,7 @@ int seal_hold(const struct place *place, const struct inside *inside, struct err
 	if (fstat(inside->netns, &info) < 0 || info.st_dev != record.device ||
 	    info.st_ino != record.inode)
 		return error_set(err, ESTALE, "another namespace is called '%s' now", place->name);
-	r = look(place, &found, err);
+	r = pinned_find(place, &found, err);
 	if (r >= 0 && r != FOUND_OURS)
 		r = hold_again(inside, &record, fd, err);
 	return r < 0 ? r : open_holder(record.holder, err);
@@ -476,21 +616,24 @@ int seal_open(const struct place *place, struct inside *ret, struct error *err)
 	char holder[PATH_LEN];
 	const char *path;
 	AUTO_FD int netns = -1;
-	int userns;
-	int found = look(place, &record, err);
+	int userns = -1;
+	int found = pinned_find(place, &record, err);
 
 	if (found < 0)
 		return found;
 	if (found != FOUND_OURS)
 		return error_set(err, ENOENT, "there is no namespace '%s'", place->name);
-	path_of(place, &record, holder, &path);
+	path = pinned_path(place, &record, holder);
 	netns = open(path, O_RDONLY | O_CLOEXEC);
 	if (netns < 0)
 		return error_errno(err, errno, "cannot open '%s'", path);
-	userns = ioctl(netns, NS_GET_USERNS);
-	if (userns < 0)
+	/* whoever owns what others have made, root enters it as it is */
+	if (record.origin == PINNED_OWN)
+		userns = ioctl(netns, NS_GET_USERNS);
+	if (userns < 0 && record.origin == PINNED_OWN)
 		return error_errno(err, errno, "cannot tell who owns '%s'", path);
-	(void)fd_set_cloexec(userns, 1);
+	if (userns >= 0)
+		(void)fd_set_cloexec(userns, 1);
 	*ret = (struct inside){.netns = take_fd(&netns), .userns = userns};
 	return 0;
 }
@@ -549,43 +692,75 @@ pid_t seal_holder(const struct place *place)
 {
 	struct pinned record = {0};
 
-	return read_pinned(place->seal, &record, NULL) > 0 ? record.holder : 0;
+	return pinned_read(place, &record, NULL) > 0 ? record.holder : 0;
 }
 
 /* ---- taking it away ---- */
 
-static int unpin(const struct place *place, struct error *err)
+/* Who is inside stays sealed. */
+static int leave_foreign(const struct place *place, bool is_undone, struct error *err)
 {
-	/* EINVAL: nothing is mounted there */
-	if (umount2(place->netns, MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT)
-		return error_errno(err, errno, "cannot unmount '%s'", place->netns);
-	if (unlink(place->netns) < 0 && errno != ENOENT)
-		return error_errno(err, errno, "cannot remove '%s'", place->netns);
-	return 0;
+	struct inside inside;
+	int r = seal_open(place, &inside, err);
+
+	if (r < 0)
+		return r;
+	if (is_undone || seal_guests(&inside, NULL, 0) == 0)
+		r = foreign_restore(place, &inside, err);
+	seal_close(&inside);
+	return r;
 }
 
-int seal_remove(const struct place *place, struct error *err)
+static int let_go(const struct place *place, enum pinned_found found, bool is_undone,
+		  struct error *err)
+{
+	struct pinned record = {0};
+	int r = pinned_read(place, &record, err);
+
+	if (r < 0)
+		return r;
+	if (found == FOUND_OURS && record.holder > 0) {
+		(void)kill(record.holder, SIGKILL);
+		return 0;
+	}
+	r = 0;
+	if (found == FOUND_OURS && record.origin != PINNED_OWN)
+		r = leave_foreign(place, is_undone, err);
+	if (r < 0 || record.origin == PINNED_OTHERS)
+		return r;
+	return found == FOUND_OURS || (found == FOUND_REMAINS && geteuid() == 0) ? unpin(place, err)
+										 : 0;
+}
+
+static int take_away(const struct place *place, bool is_undone, struct error *err)
 {
 	struct pinned record = {0};
 	AUTO_FD int fd = -1;
 	int found;
-	int r = 0;
+	int r;
 
 	if (access(place->folder, F_OK) < 0)
 		return errno == ENOENT
 			       ? 0
 			       : error_errno(err, errno, "cannot look at '%s'", place->folder);
-	fd = open_record(place, err);
+	fd = pinned_lock(place, err);
 	if (fd < 0)
 		return fd;
-	found = look(place, &record, err);
+	found = pinned_find(place, &record, err);
 	if (found < 0)
 		return found;
-	if (found == FOUND_OURS && record.holder > 0)
-		(void)kill(record.holder, SIGKILL);
-	else if (found == FOUND_OURS || (found == FOUND_REMAINS && geteuid() == 0))
-		r = unpin(place, err);
+	r = let_go(place, (enum pinned_found)found, is_undone, err);
 	if (r == 0)
 		place_remove(place);
 	return r;
+}
+
+int seal_remove(const struct place *place, struct error *err)
+{
+	return take_away(place, false, err);
+}
+
+int seal_undo(const struct place *place, struct error *err)
+{
+	return take_away(place, true, err);
 }

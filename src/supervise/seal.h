@@ -11,9 +11,12 @@
  * pinned at /run/netns/NAME, and the child ends; a user may mount nothing, so
  * there the child stays and is what holds the namespace (the holder).
  *
- * The file DIR/netns/NAME/seal says which namespace it is, by the numbers of
- * nsfs, and is written before the pin: whatever else stands at /run/netns/NAME
- * is somebody else's and never touched.
+ * The file DIR/netns/NAME/seal says which namespace it is (pinned.h), and is
+ * written before the pin: whatever else stands at /run/netns/NAME is somebody
+ * else's and never touched.
+ *
+ * One that others have made (foreign.h) is pinned as well, unless they have done
+ * that, and stays what it is whatever its path leads to later.
  */
 #ifndef ADIT_SUPERVISE_SEAL_H
 #define ADIT_SUPERVISE_SEAL_H
@@ -27,14 +30,23 @@ struct error;
 struct place;
 struct plan;
 
-/* Makes it, unless it is there: *ret_was_there (may be NULL).  `plan` is a plan_named()
- * whose beginning it gets; NULL: there is no tunnel to be.  -EEXIST: there is another
- * one of that name, which is not adit's.
- */
-int seal_make(const struct place *place, const struct plan *plan, bool *ret_was_there,
-	      struct error *err);
+struct foreign_origin;
 
-/* Both descriptors are the caller's.  -ENOENT: not made, or gone. */
+/* Makes it, unless it is there: *ret_was_there (may be NULL).  origin NULL: nobody knows
+ * what the configuration says, so what is there will do.  `plan` is a plan_named()
+ * whose beginning a new one gets; NULL: there is no tunnel to be.  -EEXIST: there is
+ * another one of that name, which is not adit's; -EBUSY: it is there, and the origin
+ * says another, or one that has more in it than lo.
+ */
+int seal_make(const struct place *place, const struct foreign_origin *origin,
+	      const struct plan *plan, bool *ret_was_there, struct error *err);
+
+/* Whether seal_make() would, as far as can be told without changing anything. */
+int seal_check(const struct place *place, const struct foreign_origin *origin, struct error *err);
+
+/* Both descriptors are the caller's; ret->userns is -1 of one that others have made.
+ * -ENOENT: not made, or gone.
+ */
 int seal_open(const struct place *place, struct inside *ret, struct error *err);
 void seal_close(struct inside *inside); /* accepts descriptors of -1 */
 
@@ -56,9 +68,13 @@ size_t seal_guests(const struct inside *inside, struct seal_guest *ret, size_t m
 pid_t seal_holder(const struct place *place);
 
 /* Takes name and holder away.  The kernel removes the namespace when the last
- * process inside has ended; until then it stays sealed.  Succeeds where there is
- * none.
+ * process inside has ended; until then it stays sealed.  One that others have made is
+ * as it was before, with nobody inside.  Succeeds where there is none.
  */
 int seal_remove(const struct place *place, struct error *err);
+/* Likewise, right after it was made: one that others have made is as it was, whoever
+ * is inside.
+ */
+int seal_undo(const struct place *place, struct error *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "config/profile.h"
 #include "plan/plan.h"
+#include "supervise/foreign.h"
 #include "supervise/lan.h"
 #include "supervise/place.h"
 #include "tunnel/tunnel.h"
@@ -84,22 +85,36 @@ static json_t *peers_json(const struct profile *profile, const struct tunnel_sta
 	return list;
 }
 
+static const char *path_leads(const struct snapshot *snapshot)
+{
+	static const char *const words[] = {
+		[FOREIGN_HERE] = "here",
+		[FOREIGN_ELSEWHERE] = "elsewhere",
+		[FOREIGN_NOWHERE] = "nowhere",
+		[FOREIGN_UNKNOWN] = "",
+	};
+	const char *path = snapshot->profile->path;
+
+	return path[0] ? words[foreign_follow(path, snapshot->netns)] : "";
+}
+
 json_t *snapshot_json(const struct snapshot *snapshot)
 {
 	const struct profile *profile = snapshot->profile;
 	char line[128];
 
 	snapshot_line(snapshot, line, sizeof(line));
-	return json_pack(
-		"{s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:i, s:i, s:o, s:o}",
-		"name", snapshot->place->name, "state", snapshot->state, "line", line, "pid",
-		getpid(), "namespace", snapshot->place->netns, "backend", snapshot->backend,
-		"device", profile->device, "mtu", (int)snapshot->plan->mtu, "addresses",
-		addresses_json(profile), "dns", dns_json(profile), "public_key",
-		key_json(profile->public_key), "listen_port",
-		snapshot->stats ? snapshot->stats->listen_port : 0, "data_plane",
-		snapshot->data_plane, "peers", peers_json(profile, snapshot->stats), "forwards",
-		lan_json(snapshot->lan));
+	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:i, "
+			 "s:i, s:o, s:o}",
+			 "name", snapshot->place->name, "state", snapshot->state, "line", line,
+			 "pid", getpid(), "namespace", snapshot->place->netns, "path",
+			 profile->path, "path_leads", path_leads(snapshot), "backend",
+			 snapshot->backend, "device", profile->device, "mtu",
+			 (int)snapshot->plan->mtu, "addresses", addresses_json(profile), "dns",
+			 dns_json(profile), "public_key", key_json(profile->public_key),
+			 "listen_port", snapshot->stats ? snapshot->stats->listen_port : 0,
+			 "data_plane", snapshot->data_plane, "peers",
+			 peers_json(profile, snapshot->stats), "forwards", lan_json(snapshot->lan));
 }
 
 /* ---- in a line ---- */

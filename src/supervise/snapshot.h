@@ -2,6 +2,7 @@
  * and `adit list`.  No secrets.
  *
  *     {"name": "media", "state": "up", "pid": 123, "namespace": "/run/netns/media",
+ *      "path": "/run/netns/holder", "path_leads": "here",
  *      "backend": "userspace", "device": "wg0", "mtu": 1420,
  *      "addresses": ["10.0.0.2/32"], "dns": ["10.0.0.1"],
  *      "public_key": "...", "listen_port": 51820, "data_plane": 124,
@@ -9,6 +10,9 @@
  *                 "endpoint_name": "vpn.example:51820", "latest_handshake": 1700000000,
  *                 "rx_bytes": 1, "tx_bytes": 2}],
  *      "forwards": [as lan.h has it], "drops": [as counters.h has it]}
+ *
+ * "path" is Path=, "" where adit has made the namespace; it leads "here", "elsewhere",
+ * "nowhere", or nobody can tell ("").
  *
  * Times are seconds since 1970, 0 for never.
  */
@@ -30,6 +34,7 @@ struct snapshot {
 	const struct tunnel_stats *stats; /* NULL: none */
 	const char *state;
 	const char *backend;
+	int netns;
 	int data_plane; /* its process; -1: none */
 	const struct lan *lan;
 };

@@ -8,6 +8,7 @@
 #include "supervise/bystanders.h"
 #include "supervise/converge.h"
 #include "supervise/counters.h"
+#include "supervise/foreign.h"
 #include "supervise/host_side.h"
 #include "supervise/life.h"
 #include "supervise/names.h"
@@ -52,6 +53,7 @@ static void fill_snapshot(const struct life *life, const struct tunnel_stats *st
 		.stats = stats,
 		.state = life->keeper.has_handshake ? "up" : "connecting",
 		.backend = life->backend->name,
+		.netns = life->inside.netns,
 		.data_plane = tunnel ? tunnel_pid(tunnel) : -1,
 		.lan = &life->lan,
 	};
@@ -419,8 +421,9 @@ static int on_holder(void *context, int fd, uint32_t events)
 static int make_namespace(struct life *life)
 {
 	const struct plan *plan = life->prepared.host.n_steps == 0 ? &life->prepared.plan : NULL;
+	const struct foreign_origin origin = foreign_origin(life->prepared.profile);
 	bool was_there = true;
-	int r = seal_make(&life->place, plan, &was_there, life->err);
+	int r = seal_make(&life->place, &origin, plan, &was_there, life->err);
 
 	life->has_made_seal = r == 0 && !was_there;
 	if (r == 0)
@@ -648,6 +651,6 @@ int supervisor_run(const struct supervisor_options *options, bool *ret_is_files,
 	*ret_is_files = life.is_files_fault;
 	life_done(&life);
 	if (is_undone) /* else the next `up` or `down` finds there what is left to undo */
-		(void)seal_remove(&life.place, NULL);
+		(void)seal_undo(&life.place, NULL);
 	return r;
 }

@@ -74,7 +74,7 @@ def test_what_is_not_available_yet_is_parsed_and_refused_when_used(folder):
     assert re.findall(r"^later.conf:(\d+:\d+): error: (.*)$", report, re.M) == [
         ("2:11", "Backend: 'kernel' is for lasting namespaces (adit up)"),
         ("3:1", "Underlay: not available yet"),
-        ("4:1", "Path: not available yet"),
+        ("4:1", "Path: is for lasting namespaces (adit up)"),
         ("5:1", "Users: not available yet"),
         ("6:2", "[Lan] is for lasting namespaces (adit up)"),
     ]

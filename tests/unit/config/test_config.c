@@ -104,6 +104,7 @@ static void test_only_what_is_available_can_be_required(void **state)
 	struct made_up later = source_of(INTERFACE PEER "[Namespace]\nUsers = a\nGroups = b\n");
 	struct made_up lasting = source_of(INTERFACE PEER "[Namespace]\nBackend = kernel\n[Lan]\n");
 	struct made_up one = source_of(INTERFACE PEER "[Namespace]\nBackend = kernel\n");
+	struct made_up path = source_of(INTERFACE PEER "[Namespace]\nPath = /run/netns/x\n");
 
 	(void)state;
 	assert_int_equal(config_require_available(plain.report, CONFIG_FOR_RUN, &plain.err), 0);
@@ -117,6 +118,9 @@ static void test_only_what_is_available_can_be_required(void **state)
 	assert_string_equal(one.err.what,
 			    "the configuration uses 1 thing that only lasting namespaces have");
 	assert_int_equal(config_require_available(lasting.report, CONFIG_FOR_LASTING, NULL), 0);
+	assert_int_equal(config_require_available(path.report, CONFIG_FOR_LASTING, NULL), 0);
+	assert_int_equal(config_require_available(path.report, CONFIG_FOR_RUN, NULL), -EOPNOTSUPP);
+	source_free(&path);
 	source_free(&plain);
 	source_free(&later);
 	source_free(&one);

@@ -12,6 +12,7 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -115,6 +116,28 @@ static void test_each_failure_inside_is_told(void **state)
 	(void)close(own);
 }
 
+static void test_a_cookie_tells_namespaces_apart(void **state)
+{
+	uint64_t before = 0;
+	uint64_t again = 0;
+	uint64_t after = 0;
+	int old = -1;
+	int new = -1;
+
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	assert_int_equal(netns_open_process(0, &old, NULL), 0);
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	assert_int_equal(netns_open_process(0, &new, NULL), 0);
+	assert_int_equal(netns_cookie(old, &before, NULL), 0);
+	assert_int_equal(netns_cookie(new, &after, NULL), 0);
+	assert_int_equal(netns_cookie(old, &again, NULL), 0);
+	assert_true(before == again && before != after);
+	assert_int_equal(netns_cookie(0, &again, NULL), -EINVAL);
+	(void)close(old);
+	(void)close(new);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +148,7 @@ int main(void)
 			test_a_socket_is_of_the_other_namespace_and_we_stay_where_we_are,
 			namespace_setup),
 		cmocka_unit_test_setup(test_each_failure_inside_is_told, namespace_setup),
+		cmocka_unit_test_setup(test_a_cookie_tells_namespaces_apart, namespace_setup),
 	};
 
 	return cmocka_run_group_tests_name("net/netns", tests, namespace_group_setup, NULL);
