@@ -58,6 +58,20 @@ def supervisor_changes(host, act):
     host.run("adit", "wait", "--timeout", "15", "media")
 
 
+# ---- the installation
+
+
+def test_only_root_reads_the_folder_of_configurations(media):
+    folder = media.root / "etc/adit"
+    assert folder.stat().st_mode & 0o7777 == 0o700
+    folder.chmod(0o750)
+    try:
+        media.install()
+        assert folder.stat().st_mode & 0o7777 == 0o750  # whose it is decides
+    finally:
+        folder.chmod(0o700)
+
+
 # ---- the start
 
 
