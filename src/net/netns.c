@@ -131,15 +131,25 @@ int netns_socket(int userns_fd, int netns_fd, const struct netns_socket *wanted,
 	return r;
 }
 
+static int cookie_of(int socket, uint64_t *ret, struct error *err)
+{
+	if (getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, ret, &(socklen_t){sizeof(*ret)}) < 0)
+		return error_errno(err, errno, "cannot tell network namespaces apart");
+	return 0;
+}
+
 int netns_cookie(int netns_fd, uint64_t *ret, struct error *err)
 {
 	const struct netns_socket wanted = {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0};
 	AUTO_FD int fd = -1;
 	int r = netns_socket(-1, netns_fd, &wanted, &fd, err);
 
-	if (r < 0)
-		return r;
-	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, ret, &(socklen_t){sizeof(*ret)}) < 0)
-		return error_errno(err, errno, "cannot tell network namespaces apart");
-	return 0;
+	return r < 0 ? r : cookie_of(fd, ret, err);
+}
+
+int netns_own_cookie(uint64_t *ret, struct error *err)
+{
+	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return cookie_of(fd, ret, err);
 }

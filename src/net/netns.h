@@ -18,6 +18,8 @@ bool netns_is_same(int a, int b);
  * 5.14).  The caller has CAP_SYS_ADMIN over it.
  */
 int netns_cookie(int netns_fd, uint64_t *ret, struct error *err);
+/* That of the namespace that the caller is in. */
+int netns_own_cookie(uint64_t *ret, struct error *err);
 
 /* A socket made inside another namespace, for use from here: a short-lived
  * child enters and passes it back, so that this process never moves.

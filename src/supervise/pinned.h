@@ -2,8 +2,8 @@
  * nsfs, and where that is to be found.
  *
  * The numbers of a namespace that is gone are given to others, so they count as long as
- * something keeps it: the pin, the holder.  Where others do that, its cookie counts too,
- * which no other namespace has until the next boot.
+ * something keeps it: the pin, the holder.  Where others do that, or nothing any more but
+ * what runs inside, its cookie counts too, which no other namespace has until the next boot.
  *
  * Source: ioctl_ns(2), SO_NETNS_COOKIE of linux/net_namespace.h.
  */
@@ -29,7 +29,7 @@ struct pinned {
 	pid_t holder; /* 0: it is pinned */
 	enum pinned_origin origin;
 	bool is_sealed;	 /* what adit has made is so before it is found */
-	uint64_t cookie; /* of one that others have made */
+	uint64_t cookie; /* 0: not known */
 };
 
 enum { PINNED_PATH_LEN = 64 };

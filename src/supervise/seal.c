@@ -15,6 +15,7 @@
 #include "supervise/foreign.h"
 #include "supervise/ledger.h"
 #include "supervise/names.h"
+#include "supervise/orphan.h"
 #include "supervise/pinned.h"
 #include "supervise/place.h"
 
@@ -53,6 +54,7 @@ static int refuse_others(const struct place *place, struct error *err)
 /* What it says when the namespace is sealed, or why it is not. */
 struct sealed {
 	int r;
+	uint64_t cookie; /* of the namespace; 0: the kernel has none */
 	struct error err;
 };
 
@@ -148,6 +150,7 @@ __attribute__((noreturn)) static void seal_and_exit(const struct making *making,
 	sealed.r = map_ids(making, socket, &sealed.err);
 	if (sealed.r == 0)
 		sealed.r = seal_network(making, &sealed.err);
+	(void)netns_own_cookie(&sealed.cookie, NULL);
 	tell_and_hold(&sealed, socket);
 }
 
@@ -189,7 +192,7 @@ static int pin(const struct place *place, const char *namespace, struct error *e
 
 /* ---- making it ---- */
 
-static int take_sealed(int socket, struct error *err)
+static int take_sealed(int socket, uint64_t *ret_cookie, struct error *err)
 {
 	struct sealed sealed = {0};
 
@@ -197,10 +200,11 @@ static int take_sealed(int socket, struct error *err)
 		return error_set(err, ECHILD, "the namespace's first process has ended");
 	if (sealed.r < 0 && err)
 		*err = sealed.err;
+	*ret_cookie = sealed.cookie;
 	return sealed.r;
 }
 
-static int await_sealed(int socket, pid_t child, struct error *err)
+static int await_sealed(int socket, pid_t child, uint64_t *ret_cookie, struct error *err)
 {
 	int r = 0;
 
@@ -208,13 +212,18 @@ static int await_sealed(int socket, pid_t child, struct error *err)
 		r = namespaces_map_all(child, err);
 	if (r == 0 && geteuid() == 0 && fd_write_all(socket, "", 1) < 0)
 		r = error_set(err, ECHILD, "the namespace's first process has ended");
-	return r < 0 ? r : take_sealed(socket, err);
+	return r < 0 ? r : take_sealed(socket, ret_cookie, err);
 }
 
 /* The namespace is sealed: from here on it may be found. */
-static int publish(const struct place *place, int record_fd, pid_t child, struct error *err)
+static int publish(const struct place *place, int record_fd, pid_t child, uint64_t cookie,
+		   struct error *err)
 {
-	struct pinned record = {.holder = geteuid() == 0 ? 0 : child, .is_sealed = true};
+	struct pinned record = {
+		.holder = geteuid() == 0 ? 0 : child,
+		.is_sealed = true,
+		.cookie = cookie,
+	};
 	char path[PATH_LEN];
 	struct stat info;
 	int r;
@@ -245,6 +254,7 @@ static int forget_record(const struct place *place, struct error *err)
 
 static int make(const struct making *making, int record_fd, struct error *err)
 {
+	uint64_t cookie = 0;
 	int ends[2];
 	pid_t child;
 	int r;
@@ -262,9 +272,9 @@ static int make(const struct making *making, int record_fd, struct error *err)
 		(void)close(ends[0]);
 		return error_errno(err, -child, "cannot make a user and a network namespace");
 	}
-	r = await_sealed(ends[0], child, err);
+	r = await_sealed(ends[0], child, &cookie, err);
 	if (r == 0)
-		r = publish(making->place, record_fd, child, err);
+		r = publish(making->place, record_fd, child, cookie, err);
 	if (r == 0 && geteuid() != 0)
 		r = fd_write_all(ends[0], "", 1);
 	(void)close(ends[0]);
@@ -430,6 +440,77 @@ static int make_foreign(const struct place *place, const struct foreign_origin *
 	return r;
 }
 
+/* ---- holding it ---- */
+
+/* In the child, which becomes the holder. */
+__attribute__((noreturn)) static void enter_and_hold(const struct inside *inside, int socket)
+{
+	struct sealed sealed = {0};
+
+	sealed.r = inside_enter(inside, &sealed.err);
+	if (sealed.r == 0)
+		(void)netns_own_cookie(&sealed.cookie, NULL);
+	tell_and_hold(&sealed, socket);
+}
+
+static int open_holder(pid_t holder, struct error *err)
+{
+	int fd = (int)syscall(SYS_pidfd_open, holder, 0);
+
+	return fd < 0 ? error_errno(err, errno, "cannot watch the holder") : fd;
+}
+
+/* *record gets another holder; -ESTALE: it is of another namespace. */
+static int hold_again(const struct inside *inside, struct pinned *record, int record_fd,
+		      struct error *err)
+{
+	uint64_t cookie = 0;
+	int ends[2];
+	pid_t child;
+	int r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return error_errno(err, errno, "cannot make a socket pair");
+	child = namespaces_fork(0);
+	if (child == 0) {
+		(void)close(ends[0]);
+		(void)close(record_fd);
+		enter_and_hold(inside, ends[1]);
+	}
+	(void)close(ends[1]);
+	r = child < 0 ? error_errno(err, -child, "cannot fork")
+		      : take_sealed(ends[0], &cookie, err);
+	if (r == 0 && record->cookie != 0 && cookie != record->cookie)
+		r = error_set(err, ESTALE, "another namespace has the numbers of this one");
+	record->holder = child;
+	record->cookie = cookie;
+	if (r == 0)
+		r = pinned_write(record_fd, record, err);
+	if (r == 0)
+		r = fd_write_all(ends[0], "", 1);
+	(void)close(ends[0]);
+	if (r < 0 && child > 0)
+		end_child(child);
+	return r;
+}
+
+/* A user's that only those who are inside keep; false: there is none. */
+static bool hold_orphan(const struct place *place, int record_fd)
+{
+	struct pinned record = {0};
+	struct inside inside;
+	int r = pinned_read(place, &record, NULL);
+
+	if (r <= 0 || record.holder == 0 || orphan_find(&record, &inside) < 0)
+		return false;
+	r = hold_again(&inside, &record, record_fd, NULL);
+	seal_close(&inside);
+	if (r == 0)
+		log_warn("what held '%s' has ended; it is held again, with what runs inside",
+			 place->name);
+	return r == 0;
+}
+
 /* ---- either ---- */
 
 static int refuse_change(const struct place *place, struct error *err)
@@ -488,8 +569,11 @@ static int make_or_find(const struct making *making, const struct foreign_origin
 	struct pinned record = {0};
 	int found = pinned_find(place, &record, err);
 	bool is_foreign = origin && origin->path[0];
-	int r = found;
+	int r;
 
+	if (found == FOUND_REMAINS && !is_foreign && hold_orphan(place, record_fd))
+		found = pinned_find(place, &record, err);
+	r = found;
 	if (found == FOUND_OTHERS && !is_foreign)
 		return refuse_others(place, err);
 	if (found == FOUND_OURS)
@@ -536,52 +620,6 @@ int seal_check(const struct place *place, const struct foreign_origin *origin, s
 		r = open_foreign(place, origin, &inside, &info, err);
 	seal_close(&inside);
 	return r < 0 ? tell_where(origin, r, err) : 0;
-}
-
-/* ---- holding it ---- */
-
-/* In the child, which becomes the holder. */
-__attribute__((noreturn)) static void enter_and_hold(const struct inside *inside, int socket)
-{
-	struct sealed sealed = {0};
-
-	sealed.r = inside_enter(inside, &sealed.err);
-	tell_and_hold(&sealed, socket);
-}
-
-static int open_holder(pid_t holder, struct error *err)
-{
-	int fd = (int)syscall(SYS_pidfd_open, holder, 0);
-
-	return fd < 0 ? error_errno(err, errno, "cannot watch the holder") : fd;
-}
-
-static int hold_again(const struct inside *inside, struct pinned *record, int record_fd,
-		      struct error *err)
-{
-	int ends[2];
-	pid_t child;
-	int r;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return error_errno(err, errno, "cannot make a socket pair");
-	child = namespaces_fork(0);
-	if (child == 0) {
-		(void)close(ends[0]);
-		(void)close(record_fd);
-		enter_and_hold(inside, ends[1]);
-	}
-	(void)close(ends[1]);
-	r = child < 0 ? error_errno(err, -child, "cannot fork") : take_sealed(ends[0], err);
-	record->holder = child;
-	if (r == 0)
-		r = pinned_write(record_fd, record, err);
-	if (r == 0)
-		r = fd_write_all(ends[0], "", 1);
-	(void)close(ends[0]);
-	if (r < 0 && child > 0)
-		end_child(child);
-	return r;
 }
 
 int seal_hold(const struct place *place, const struct inside *inside, struct error *err)

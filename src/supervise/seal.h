@@ -9,7 +9,8 @@
  * kernel a grace period of its RCU, which is half of what a namespace costs.
  *  Root's is
  * pinned at /run/netns/NAME, and the child ends; a user may mount nothing, so
- * there the child stays and is what holds the namespace (the holder).
+ * there the child stays and is what holds the namespace (the holder).  When it has ended
+ * and nobody made another, what still runs inside leads to the namespace (orphan.h).
  *
  * The file DIR/netns/NAME/seal says which namespace it is (pinned.h), and is
  * written before the pin: whatever else stands at /run/netns/NAME is somebody

@@ -71,19 +71,41 @@ def test_holder_that_is_killed_is_followed_by_another(mine):
     assert named.wait_until(lambda: adit.is_alive(mine.holder()))
 
 
-def test_what_runs_inside_is_sealed_when_holder_and_supervisor_are_killed(mine):
+def kill_supervisor_and_holder(mine):
+    for pid in (mine.supervisor(), mine.holder()):
+        os.kill(pid, signal.SIGKILL)
+        assert named.wait_until(lambda pid=pid: is_gone(pid))
+
+
+def test_what_runs_inside_is_found_when_holder_and_supervisor_are_killed(mine):
     mine.up()
     mine.wait()
     with adit.start(mine.net, mine, "sleep", "60") as run:
         pid = run.wait_for_command()
         inside = run.netns_of(pid)
-        first, holder = mine.supervisor(), mine.holder()
-        os.kill(first, signal.SIGKILL)
-        os.kill(holder, signal.SIGKILL)
-        assert named.wait_until(lambda: is_gone(first) and is_gone(holder))
-        mine.up()  # another one: nothing leads to the old one
+        kill_supervisor_and_holder(mine)
+        assert mine.call("exec", "mine", "--", "true", check=False)[0] == 125
+        _, _, err = mine.up()
+        assert "it is held again, with what runs inside" in err
         mine.wait()
-        assert run.netns_of(pid) == inside != os.readlink(mine.pin)
+        assert run.netns_of(pid) == inside == os.readlink(mine.pin)
+        assert pings(mine)
+    mine.down()
+    assert not mine.folder.exists()
+
+
+def test_another_namespace_with_the_same_number_is_not_taken_for_it(mine):
+    """Numbers are given again; the one that is told apart stays sealed."""
+    mine.up()
+    mine.wait()
+    with adit.start(mine.net, mine, "sleep", "60") as run:
+        inside = run.netns_of(run.wait_for_command())
+        kill_supervisor_and_holder(mine)
+        record = (mine.folder / "seal").read_text().split()
+        (mine.folder / "seal").write_text(" ".join([*record[:-1], str(int(record[-1]) + 1)]) + "\n")
+        mine.up()
+        mine.wait()
+        assert os.readlink(mine.pin) != inside
         assert pings(mine)
 
 

@@ -133,6 +133,8 @@ static void test_a_cookie_tells_namespaces_apart(void **state)
 	assert_int_equal(netns_cookie(new, &after, NULL), 0);
 	assert_int_equal(netns_cookie(old, &again, NULL), 0);
 	assert_true(before == again && before != after);
+	assert_int_equal(netns_own_cookie(&again, NULL), 0);
+	assert_true(again == after);
 	assert_int_equal(netns_cookie(0, &again, NULL), -EINVAL);
 	(void)close(old);
 	(void)close(new);
