@@ -14,6 +14,7 @@ struct amend {
 	const struct place *place;
 	const struct plan *plan;
 	bool says_changes; /* a line of log for each, since nobody asked for them */
+	bool only_rules;   /* the table is loaded, whatever stands; all else is as it was */
 };
 
 /* survey_repair(), in that side's network namespace.  Its record is read before and

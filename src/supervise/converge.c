@@ -30,6 +30,7 @@ static int work(void *context, int ret_fds[FD_PASS_MAX], size_t *ret_n_fds, stru
 		.place = wanted->place,
 		.plan = wanted->plan,
 		.says_changes = wanted->says_changes,
+		.only_rules = wanted->only_rules,
 	};
 	struct host host;
 	int r = host_open(&host, err);
@@ -71,12 +72,19 @@ int converge(const struct converge *wanted, int *ret_tun, struct error *err)
 	return r;
 }
 
-int converge_seal(const struct place *place, const struct inside *inside, struct error *err)
+static int seal(const struct place *place, const struct inside *inside, bool only_rules,
+		struct error *err)
 {
 	const union endpoint nowhere = {.any.sa_family = AF_UNSPEC};
 	struct plan_environment environment = observe_environment(NULL, &nowhere, 0);
 	struct plan plan = {0};
-	struct converge wanted = {.place = place, .inside = inside, .plan = &plan, .tun = -1};
+	struct converge wanted = {
+		.place = place,
+		.inside = inside,
+		.plan = &plan,
+		.tun = -1,
+		.only_rules = only_rules,
+	};
 	int r = plan_seal(&environment, &plan, err);
 	int tun = -1;
 
@@ -84,4 +92,14 @@ int converge_seal(const struct place *place, const struct inside *inside, struct
 		r = converge(&wanted, &tun, err);
 	plan_done(&plan);
 	return r;
+}
+
+int converge_seal(const struct place *place, const struct inside *inside, struct error *err)
+{
+	return seal(place, inside, false, err);
+}
+
+int converge_seal_rules(const struct place *place, const struct inside *inside, struct error *err)
+{
+	return seal(place, inside, true, err);
 }

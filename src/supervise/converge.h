@@ -20,6 +20,7 @@ struct converge {
 	const struct plan *plan;
 	int tun;	   /* ours already; -1: none */
 	bool says_changes; /* a line of log for each, since nobody asked for them */
+	bool only_rules;   /* as amend.h has it */
 };
 
 /* All or nothing.  *ret_tun is the device's descriptor, the caller's, where one
@@ -29,5 +30,7 @@ int converge(const struct converge *wanted, int *ret_tun, struct error *err);
 
 /* Nothing but lo, and what drops everything; a negative errno on failure. */
 int converge_seal(const struct place *place, const struct inside *inside, struct error *err);
+/* Only what drops everything: what else is there stays. */
+int converge_seal_rules(const struct place *place, const struct inside *inside, struct error *err);
 
 #endif

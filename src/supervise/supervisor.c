@@ -538,6 +538,8 @@ static int turn_until_ended(struct life *life)
 
 		if (r < 0)
 			return r;
+		if (life->is_ended) /* who said so may seal by now */
+			break;
 		if (instant_is_due(life->repair.due, now))
 			repair(life, now);
 		keeper_handle_deadlines(&life->keeper, now);
