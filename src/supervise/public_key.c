@@ -24,7 +24,7 @@ __attribute__((noreturn)) static void derive_and_exit(int socket)
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)secret_protect_process();
-	crypto = crypto_new_with(CRYPTO_OPENSSL); /* packets are not its business */
+	crypto = crypto_new_x25519();
 	if (crypto && fd_read_exact(socket, private_key.byte, sizeof(private_key.byte)) == 0 &&
 	    crypto_x25519_public(crypto, public_key, private_key.byte))
 		status = fd_write_all(socket, public_key, sizeof(public_key)) < 0;

@@ -37,6 +37,9 @@ void crypto_free(struct crypto *crypto); /* wipes; accepts NULL */
 struct crypto *crypto_new_with(const char *kernel);
 const char *crypto_kernel(const struct crypto *crypto); /* the name */
 
+/* For crypto_x25519_public() and crypto_x25519() alone, in a third of the time. */
+struct crypto *crypto_new_x25519(void);
+
 #define CRYPTO_OPENSSL "openssl"
 
 /* Overwrites what the contexts hold of the last key used: call it when a key

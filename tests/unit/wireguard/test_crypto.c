@@ -242,6 +242,19 @@ static void test_x25519_agreement(void **state)
 	check_hex(shared, "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742");
 }
 
+static void test_x25519_alone_agrees_with_all_of_it(void **state)
+{
+	struct crypto *alone = crypto_new_x25519();
+	const uint8_t key[32] = {1, 2, 3};
+	uint8_t expected[32], shown[32];
+
+	assert_non_null(alone);
+	assert_true(crypto_x25519_public(*state, expected, key));
+	assert_true(crypto_x25519_public(alone, shown, key));
+	assert_memory_equal(shown, expected, sizeof(expected));
+	crypto_free(alone);
+}
+
 /* RFC 7748 section 6.1: points of small order give zero, which is refused. */
 static void test_x25519_refuses_points_of_small_order(void **state)
 {
@@ -928,6 +941,7 @@ int main(void)
 		cmocka_unit_test(test_x25519_single_steps),
 		cmocka_unit_test(test_x25519_iterated),
 		cmocka_unit_test(test_x25519_agreement),
+		cmocka_unit_test(test_x25519_alone_agrees_with_all_of_it),
 		cmocka_unit_test(test_x25519_refuses_points_of_small_order),
 		cmocka_unit_test(test_clamping_sets_the_five_fixed_bits_and_changes_no_public_key),
 		cmocka_unit_test(test_x25519_wycheproof),
