@@ -302,6 +302,25 @@ def test_clients_of_the_lan_are_let_in_from_the_units_sandbox(media, shared_net,
     assert [media.run(*words).stdout for words in (rules, settings)] == before
 
 
+@pytest.mark.kernel
+def test_reload_changes_the_backend_from_the_units_sandbox(media, shared_net):
+    """The device that systemd keeps goes with its backend; under tests/vm/run."""
+    provider_backend = shared_net.provider.backend
+    try:
+        for backend, n_kept in (("userspace", "1"), ("kernel", "0"), ("userspace", "1")):
+            shared_net.provider.backend = backend
+            media.configure("media", shared_net.provider.conf())
+            media.systemctl("reload-or-restart", "adit@media")
+            assert named.wait_until(lambda n=n_kept: media.property(
+                "adit@media", "NFileDescriptorStore") == n)
+            supervisor_changes(media, lambda: killed(media))
+            told = json.loads(media.run("adit", "status", "--json", "media").stdout)
+            assert told["backend"] == backend
+            media.inside("media", "ping", "-c1", "-W5", internet.WEB)
+    finally:
+        shared_net.provider.backend = provider_backend
+
+
 def answers(net):
     with contextlib.suppress(OSError, EOFError):
         return ask(net.lan, internet.HOST, 808, timeout=0.5) == b"hello"
