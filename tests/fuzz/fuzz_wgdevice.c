@@ -2,8 +2,8 @@
  *
  * Input: datagrams, each behind its length in two bytes, big-endian.  They answer
  * the reading; the family was found before, by request 1, so their sequence
- * numbers begin at 2.  What was read is then changed to what a profile wants: that
- * asks the kernel something, whose answer is the end.
+ * numbers begin at 2.  What was read is then compared with and changed to what a
+ * profile wants: that asks the kernel something, whose answer is the end.
  */
 #include "base/bytes.h"
 #include "base/error.h"
@@ -11,6 +11,7 @@
 #include "net/wgdevice.h"
 #include "net/wgstate.h"
 #include "tunnel/kernel_change.h"
+#include "tunnel/kernel_drift.h"
 #include "tunnel/tunnel.h"
 
 #include <libmnl/libmnl.h>
@@ -100,11 +101,14 @@ static int change(struct wgdevice *device, struct wgstate *state, struct error *
 		peer.allowed_ip = state->peer[0].allowed_ip;
 		peer.n_allowed_ips = state->peer[0].n_allowed_ips;
 	}
+	check(kernel_drift_find(state, &profile) < 2 * TUNNEL_DRIFT_ENDPOINTS);
 	return kernel_change(device, state, &config, err);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const struct profile nobody;
+	const struct wgstate_judge judge = kernel_drift_judge(&nobody);
 	struct wgstate state = {0};
 	struct error err = {0};
 	struct wgdevice *device;
@@ -116,7 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	send_datagrams(pair[1], data, size);
 	check(shutdown(pair[1], SHUT_WR) == 0);
 	check(wgdevice_adopt(pair[0], "wg0", &device, NULL) == 0);
-	r = wgdevice_read(device, &state, &err);
+	r = wgdevice_read_judged(device, &judge, &state, &err);
 	if (r == 0) {
 		look_at(&state);
 		r = change(device, &state, &err);
