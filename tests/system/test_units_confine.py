@@ -199,16 +199,22 @@ def test_without_a_place_to_write_it_prints_lines_for_nixos(host):
         host.run("umount", units)
 
 
-def test_a_container_is_started_behind_it(host):
-    box = "/var/lib/machines/box"
+def make_box(host, name, text):
+    """A container without anything of its own."""
+    box = f"/var/lib/machines/{name}"
     for folder in ("usr", "etc", "var", "root", "proc", "sys", "dev", "run", "tmp"):
         host.run("mkdir", "-p", f"{box}/{folder}")
     for link in ("bin", "sbin", "lib", "lib64"):
         host.run("ln", "-s", f"usr/{link}", f"{box}/{link}", check=False)
     host.write(f"{box}/etc/os-release", "ID=box\n")
     host.write(f"{box}/etc/resolv.conf", "")
-    host.write("/etc/systemd/nspawn/box.nspawn", "[Exec]\nBoot=no\nParameters=/usr/local/bin/inbox\n"
-               "[Files]\nBindReadOnly=/usr\n")
+    host.write(f"/etc/systemd/nspawn/{name}.nspawn", text)
+    return box
+
+
+def test_a_container_is_started_behind_it(host):
+    make_box(host, "box", "[Exec]\nBoot=no\nParameters=/usr/local/bin/inbox\n"
+             "[Files]\nBindReadOnly=/usr\n")
     host.write("/usr/local/bin/inbox", "#!/bin/sh\nprobe\nexec sleep 600\n", 0o755)
     confine(host, "systemd-nspawn@box", "media")
     host.run("adit", "up", "media")
@@ -225,3 +231,28 @@ def test_a_container_is_started_behind_it(host):
     assert named.wait_until(lambda: host.is_active("systemd-nspawn@box"))
     pid = host.main_pid("systemd-nspawn@box")
     assert host.run("readlink", f"/proc/{pid}/ns/net").stdout.strip() == namespace(host)
+
+
+def test_a_container_with_an_init_of_its_own_is_started_behind_it_at_boot(host):
+    """Its services are behind the tunnel, and its root has no power over that."""
+    box = make_box(host, "booted", "[Exec]\nBoot=yes\n[Files]\nBindReadOnly=/usr\n")
+    host.write(f"{box}/etc/machine-id", "fedcba9876543210fedcba9876543210\n")
+    host.write(f"{box}/etc/passwd", "root:x:0:0::/root:/bin/sh\n")
+    host.write(f"{box}/etc/group", "root:x:0:\n")
+    host.write(f"{box}/etc/systemd/system/multi-user.target",
+               "[Unit]\nWants=probe.service\nAllowIsolate=yes\n")
+    host.write(f"{box}/etc/systemd/system/probe.service",
+               "[Service]\nType=exec\nStandardOutput=tty\nTTYPath=/dev/console\n"
+               "ExecStart=sh -c 'ip link delete wg0; until curl -s -o /dev/null http://web.test/; "
+               "do sleep 0.1; done; probe; exec sleep 600'\n")
+    host.run("ln", "-s", "multi-user.target", f"{box}/etc/systemd/system/default.target")
+    confine(host, "systemd-nspawn@booted", "media")
+    host.systemctl("enable", "adit@media", "systemd-nspawn@booted", "machines.target")
+    host.reboot()
+    seen = named.wait_until(lambda: probed(host, "systemd-nspawn@booted"), 20)
+    assert seen, host.journal("systemd-nspawn@booted")
+    assert seen["address"] == provider.ADDRESS
+    assert seen["netns"] == namespace(host)
+    assert seen["nameserver"].split() == [provider.INNER]
+    nspawn = host.main_pid("systemd-nspawn@booted")
+    assert host.run("ps", "--ppid", nspawn, "-o", "comm=").stdout.split() == ["systemd"]
