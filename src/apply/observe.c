@@ -3,7 +3,6 @@
 #include "base/fd.h"
 #include "net/nftables.h"
 #include "net/route.h"
-#include "net/sysctl.h"
 #include "plan/ruleset.h"
 
 #include <errno.h>
@@ -53,21 +52,6 @@ struct plan_environment observe_environment(struct nlsock *sock, const union end
 	if (endpoint_is_set(endpoint) && route_get(sock, endpoint, mark, &path, NULL) == 0)
 		environment.path_mtu = path.mtu;
 	return environment;
-}
-
-int observe_settings(struct step *steps, size_t n_steps, struct error *err)
-{
-	for (size_t i = 0; i < n_steps; i++) {
-		struct step_sysctl *sysctl = &steps[i].sysctl;
-		int r;
-
-		if (steps[i].kind != STEP_SYSCTL_SET)
-			continue;
-		r = sysctl_read(sysctl->path, sysctl->restore, sizeof(sysctl->restore), err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
 }
 
 struct counting {

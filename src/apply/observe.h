@@ -1,6 +1,5 @@
-/* What is there now: what a plan must know of the machine, what undo must
- * know of the values that a step replaces, and what a namespace is like.
- * Changes nothing.
+/* What is there now: what a plan must know of the machine, and what a namespace has
+ * counted.  Changes nothing.
  */
 #ifndef ADIT_APPLY_OBSERVE_H
 #define ADIT_APPLY_OBSERVE_H
@@ -21,11 +20,6 @@ struct step;
  */
 struct plan_environment observe_environment(struct nlsock *sock, const union endpoint *endpoint,
 					    uint32_t mark);
-
-/* Writes the present value of each setting into its step, for undo to restore.
- * -ENOENT and so on: a setting that cannot be read; the steps before it are done.
- */
-int observe_settings(struct step *steps, size_t n_steps, struct error *err);
 
 /* A counter of the confined namespace's table. */
 struct observed_counter {

@@ -38,7 +38,12 @@ static int place(int fd, int where)
 	return dup3(fd, where, O_CLOEXEC);
 }
 
-/* Standard error stays when a person debugs, since nothing else can tell. */
+/* Standard error stays when a person debugs, since nothing else can tell.
+ *
+ * A session of its own is out of the terminal's reach, as a process group would be, and has
+ * a share of the processor of its own (sched(7), autogroup): the command, in the caller's
+ * session, does not starve its tunnel.
+ */
 static void drop_terminal(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);

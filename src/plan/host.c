@@ -64,20 +64,15 @@ static struct step *add(struct build *build, enum step_kind kind)
 	return step;
 }
 
-static void copy_name(char ret[IFNAMSIZ], const char *name)
-{
-	(void)snprintf(ret, IFNAMSIZ, "%s", name);
-}
-
 static struct step_sysctl *add_setting(struct build *build, const char *family, const char *link,
 				       const struct setting *setting)
 {
-	struct step_sysctl *sysctl = &add(build, STEP_SYSCTL_SET)->sysctl;
+	struct step *step = add(build, STEP_SYSCTL_SET);
+	char path[STEP_SYSCTL_PATH_LEN];
 
-	(void)snprintf(sysctl->path, sizeof(sysctl->path), "net/%s/conf/%s/%s", family, link,
-		       setting->path);
-	(void)snprintf(sysctl->value, sizeof(sysctl->value), "%s", setting->value);
-	return sysctl;
+	step_write_path(path, family, link, setting->path);
+	step_write_sysctl(step, path, setting->value);
+	return &step->sysctl;
 }
 
 /* One that is the host's own: unless it is there already. */
@@ -86,7 +81,7 @@ static void borrow(struct build *build, const char *family, const char *link,
 {
 	char path[STEP_SYSCTL_PATH_LEN];
 
-	(void)snprintf(path, sizeof(path), "net/%s/conf/%s/%s", family, link, setting->path);
+	step_write_path(path, family, link, setting->path);
 	for (size_t i = 0; i < build->plan.n_steps; i++)
 		if (build->plan.step[i].kind == STEP_SYSCTL_SET &&
 		    strcmp(build->plan.step[i].sysctl.path, path) == 0)
@@ -99,8 +94,8 @@ static void add_link(struct build *build)
 {
 	struct step_veth *veth = &add(build, STEP_VETH_CREATE)->veth;
 
-	copy_name(veth->name, build->veth.host_link);
-	copy_name(veth->peer, VETH_INSIDE);
+	step_write_name(veth->name, build->veth.host_link);
+	step_write_name(veth->peer, VETH_INSIDE);
 	for (size_t i = 0; i < LEN(ipv4_settings); i++)
 		add_setting(build, "ipv4", build->veth.host_link, &ipv4_settings[i]);
 	for (size_t i = 0; build->environment->has_ipv6 && i < LEN(ipv6_settings); i++)
@@ -120,10 +115,10 @@ static void add_addresses(struct build *build)
 		if (!build->veth.ends[i].is_used)
 			continue;
 		address = &add(build, STEP_ADDRESS_ADD)->address;
-		copy_name(address->link, build->veth.host_link);
+		step_write_name(address->link, build->veth.host_link);
 		address->address = alone(&build->veth.ends[i].host);
 	}
-	copy_name(add(build, STEP_LINK_UP)->link.name, build->veth.host_link);
+	step_write_name(add(build, STEP_LINK_UP)->link.name, build->veth.host_link);
 	for (unsigned int i = 0; i < VETH_FAMILIES; i++) {
 		struct step_route *route;
 
@@ -131,7 +126,7 @@ static void add_addresses(struct build *build)
 			continue;
 		route = &add(build, STEP_ROUTE_ADD)->route;
 		route->way = WAY_LINK;
-		copy_name(route->link, build->veth.host_link);
+		step_write_name(route->link, build->veth.host_link);
 		route->to = alone(&build->veth.ends[i].inside);
 	}
 }

@@ -110,11 +110,6 @@ static struct step *add(struct build *build, enum step_kind kind)
 	return step;
 }
 
-static void copy_name(char ret[IFNAMSIZ], const char *name)
-{
-	(void)snprintf(ret, IFNAMSIZ, "%s", name);
-}
-
 static void add_firewall(struct build *build)
 {
 	add(build, STEP_FIREWALL_LOAD)->firewall.is_replaced = build->is_lasting;
@@ -122,10 +117,7 @@ static void add_firewall(struct build *build)
 
 static void add_sysctl(struct build *build, const char *path, const char *value)
 {
-	struct step_sysctl *sysctl = &add(build, STEP_SYSCTL_SET)->sysctl;
-
-	(void)snprintf(sysctl->path, sizeof(sysctl->path), "%s", path);
-	(void)snprintf(sysctl->value, sizeof(sysctl->value), "%s", value);
+	step_write_sysctl(add(build, STEP_SYSCTL_SET), path, value);
 }
 
 static void add_sysctls(struct build *build)
@@ -156,8 +148,7 @@ static void add_link_settings(struct build *build, const char *link,
 	char path[STEP_SYSCTL_PATH_LEN];
 
 	for (size_t i = 0; i < settings->n_settings; i++) {
-		(void)snprintf(path, sizeof(path), "net/%s/conf/%s/%s", settings->family, link,
-			       settings->setting[i].path);
+		step_write_path(path, settings->family, link, settings->setting[i].path);
 		add_sysctl(build, path, settings->setting[i].value);
 	}
 }
@@ -180,7 +171,7 @@ static void add_tunnel_settings(struct build *build)
 
 static void add_link_up(struct build *build, const char *name)
 {
-	copy_name(add(build, STEP_LINK_UP)->link.name, name);
+	step_write_name(add(build, STEP_LINK_UP)->link.name, name);
 }
 
 /* Behind every route: what has no other fails at once, also when the tunnel's
@@ -199,7 +190,7 @@ static void add_tunnel(struct build *build)
 {
 	struct step *step = add(build, build->tunnel);
 
-	copy_name(step->tun.name, build->profile->device);
+	step_write_name(step->tun.name, build->profile->device);
 	step->tun.mtu = build->plan.mtu;
 	if (build->tunnel == STEP_TUN_CREATE)
 		step->tun.gso_max_segs = mtu_batch_segments(build->plan.mtu);
@@ -216,7 +207,7 @@ static void add_addresses(struct build *build)
 		if (!address_is_v4(&address->address) && !build->environment->has_ipv6)
 			continue;
 		step = &add(build, STEP_ADDRESS_ADD)->address;
-		copy_name(step->link, build->profile->device);
+		step_write_name(step->link, build->profile->device);
 		step->address = *address;
 	}
 }
@@ -259,7 +250,7 @@ static void add_route(struct build *build, const struct prefix *to)
 	}
 	route = &add(build, STEP_ROUTE_ADD)->route;
 	route->way = WAY_LINK;
-	copy_name(route->link, build->profile->device);
+	step_write_name(route->link, build->profile->device);
 	route->to = *to;
 	prefix_normalize(&route->to);
 }
@@ -283,7 +274,7 @@ static void add_veth_route(struct build *build, const struct prefix *to,
 	struct step_route *route = &add(build, STEP_ROUTE_ADD)->route;
 
 	route->way = WAY_LINK;
-	copy_name(route->link, VETH_INSIDE);
+	step_write_name(route->link, VETH_INSIDE);
 	route->to = *to;
 	prefix_normalize(&route->to);
 	route->has_gateway = gateway != NULL;
@@ -295,7 +286,7 @@ static void add_veth_address(struct build *build, const struct veth_ends *ends)
 {
 	struct step_address *address = &add(build, STEP_ADDRESS_ADD)->address;
 
-	copy_name(address->link, VETH_INSIDE);
+	step_write_name(address->link, VETH_INSIDE);
 	address->address.address = ends->inside;
 	address->address.len = prefix_full_len(&ends->inside);
 }

@@ -1,5 +1,6 @@
 #include "plan/step.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static int compare_numbers(uint64_t a, uint64_t b)
@@ -256,4 +257,23 @@ bool step_is_same_object(const struct step *a, const struct step *b)
 const char *step_link_name(const struct step *step)
 {
 	return kinds[step->kind].link(step);
+}
+
+void step_write_name(char ret[IFNAMSIZ], const char *name)
+{
+	(void)snprintf(ret, IFNAMSIZ, "%s", name);
+}
+
+void step_write_path(char ret[STEP_SYSCTL_PATH_LEN], const char *family, const char *link,
+		     const char *setting)
+{
+	(void)snprintf(ret, STEP_SYSCTL_PATH_LEN, "net/%s/conf/%s/%s", family, link, setting);
+}
+
+void step_write_sysctl(struct step *ret, const char *path, const char *value)
+{
+	struct step_sysctl *sysctl = &ret->sysctl;
+
+	(void)snprintf(sysctl->path, sizeof(sysctl->path), "%s", path);
+	(void)snprintf(sysctl->value, sizeof(sysctl->value), "%s", value);
 }

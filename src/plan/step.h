@@ -162,6 +162,12 @@ struct step {
 	};
 };
 
+/* For whoever makes steps: a link's name in one; "net/FAMILY/conf/LINK/SETTING"; a setting. */
+void step_write_name(char ret[IFNAMSIZ], const char *name);
+void step_write_path(char ret[STEP_SYSCTL_PATH_LEN], const char *family, const char *link,
+		     const char *setting);
+void step_write_sysctl(struct step *ret, const char *path, const char *value);
+
 /* A total order of what steps make: side, kind, then what identifies it, then all
  * else that a plan and a finding must agree on.  sysctl.restore and is_borrowed,
  * is_removal and firewall.is_replaced do not count.

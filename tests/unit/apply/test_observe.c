@@ -98,32 +98,6 @@ static void test_ipv6_that_is_disabled_on_the_host_counts_all_the_same(void **st
 	assert_true(observe(NULL).has_ipv6);
 }
 
-static void test_present_values_are_kept_for_undo(void **state)
-{
-	struct step steps[] = {
-		{.kind = STEP_LINK_UP, .link = {"lo"}},
-		{.kind = STEP_SYSCTL_SET,
-		 .sysctl = {.path = "net/ipv4/ip_default_ttl", .value = "99"}},
-	};
-
-	(void)state;
-	NAMESPACE_OR_SKIP();
-	assert_int_equal(observe_settings(steps, 2, NULL), 0);
-	assert_string_equal(steps[0].link.name, "lo");
-	assert_string_equal(steps[1].sysctl.restore, "64");
-	assert_string_equal(steps[1].sysctl.value, "99");
-}
-
-static void test_a_setting_that_is_not_there_is_told(void **state)
-{
-	struct step step = {.kind = STEP_SYSCTL_SET, .sysctl = {.path = "net/none"}};
-	struct error err;
-
-	(void)state;
-	assert_int_equal(observe_settings(&step, 1, &err), -ENOENT);
-	assert_non_null(strstr(err.what, "/proc/sys/net/none"));
-}
-
 static void test_counters_are_there_before_their_table_and_have_its_order(void **state)
 {
 	struct observed_counter counters[OBSERVE_COUNTERS_MAX];
@@ -159,9 +133,7 @@ int main(void)
 		REAL(test_our_own_group_may_ping),
 		cmocka_unit_test(test_where_root_has_more_groups_all_of_them_may),
 		REAL(test_ipv6_that_is_disabled_on_the_host_counts_all_the_same),
-		REAL(test_present_values_are_kept_for_undo),
 		REAL(test_counters_are_there_before_their_table_and_have_its_order),
-		cmocka_unit_test(test_a_setting_that_is_not_there_is_told),
 	};
 
 	return cmocka_run_group_tests_name("apply/observe", tests, namespace_group_setup, NULL);

@@ -183,6 +183,21 @@ static void test_a_step_knows_its_link(void **state)
 		assert_string_equal(step_link_name(&cases[i].step), cases[i].link);
 }
 
+static void test_a_links_setting_is_written_below_its_link(void **state)
+{
+	struct step step = {.kind = STEP_SYSCTL_SET};
+	char path[STEP_SYSCTL_PATH_LEN];
+	char name[IFNAMSIZ];
+
+	(void)state;
+	step_write_path(path, "ipv4", "ve-media", "rp_filter");
+	step_write_sysctl(&step, path, "1");
+	assert_string_equal(step.sysctl.path, "net/ipv4/conf/ve-media/rp_filter");
+	assert_string_equal(step.sysctl.value, "1");
+	step_write_name(name, "longer-than-a-link-may-be");
+	assert_string_equal(name, "longer-than-a-l");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +209,7 @@ int main(void)
 		cmocka_unit_test(test_other_sides_kinds_and_names_are_other_objects),
 		cmocka_unit_test(test_what_undo_needs_to_know_does_not_count),
 		cmocka_unit_test(test_a_step_knows_its_link),
+		cmocka_unit_test(test_a_links_setting_is_written_below_its_link),
 	};
 
 	return cmocka_run_group_tests_name("plan/step", tests, NULL, NULL);
