@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "config/profile.h"
 #include "net/chains.h"
+#include "net/legacy.h"
 #include "net/nftables.h"
 #include "net/nlsock.h"
 #include "plan/plan.h"
@@ -60,6 +61,14 @@ static const char *family_word(const struct chain *chain)
 	return chain->family == NFPROTO_IPV4 ? "ip" : "ip6";
 }
 
+/* `suffix` of the program's name: "-legacy", or none. */
+static void advise_chain(const char *program, const char *suffix, const char *chain,
+			 const char *link, struct error *err)
+{
+	error_hint(err, "%s%s -I %s -i %s -j ACCEPT; %s%s -I %s -o %s -j ACCEPT", program, suffix,
+		   chain, link, program, suffix, chain, link);
+}
+
 static void advise(const struct look *look, const struct chain *chain, const char *link,
 		   struct error *err)
 {
@@ -69,13 +78,8 @@ static void advise(const struct look *look, const struct chain *chain, const cha
 		error_hint(err, "firewall-cmd --zone=trusted --add-interface=%s", link);
 	else if (strcmp(chain->name, "FORWARD") != 0)
 		error_hint(err, "let that chain accept what comes or goes by %s", link);
-	else if (look->has_docker)
-		error_hint(err,
-			   "%s -I DOCKER-USER -i %s -j ACCEPT; %s -I DOCKER-USER -o %s -j ACCEPT",
-			   program, link, program, link);
 	else
-		error_hint(err, "%s -I FORWARD -i %s -j ACCEPT; %s -I FORWARD -o %s -j ACCEPT",
-			   program, link, program, link);
+		advise_chain(program, "", look->has_docker ? "DOCKER-USER" : "FORWARD", link, err);
 }
 
 static void warn_of(const struct look *look, const struct chain *chain, const char *link)
@@ -88,6 +92,27 @@ static void warn_of(const struct look *look, const struct chain *chain, const ch
 		"it does not name %s: flows of the LAN may not pass",
 		chain->name, family_word(chain), chain->table, link);
 	advise(look, chain, link, &err);
+	log_warn("%s; %s", err.what, err.hint);
+}
+
+/* nftables does not know these. */
+static void warn_of_legacy(enum legacy_family family, const char *link)
+{
+	const char *program = family == LEGACY_IPV6 ? "ip6tables" : "iptables";
+	struct legacy legacy;
+	struct error err = {0};
+	int r = legacy_look(family, link, &legacy);
+
+	if (r == -ENOENT || (r == 0 && (!legacy.drops || legacy.is_named)))
+		return;
+	(void)error_set(&err, EPERM,
+			"[Lan]: the chain 'FORWARD' of the legacy %s %s, and it does not name %s: "
+			"flows of the LAN may not pass",
+			program,
+			r < 0 ? "may drop what it does not know" : "drops what it does not know",
+			link);
+	advise_chain(program, "-legacy", r == 0 && legacy.has_docker ? "DOCKER-USER" : "FORWARD",
+		     link, &err);
 	log_warn("%s; %s", err.what, err.hint);
 }
 
@@ -148,4 +173,6 @@ void bystanders_warn(const struct profile *profile, const struct plan *host)
 			warn_of(&look, &look.dropping[i], host->host_link);
 	}
 	nlsock_close(sock);
+	for (unsigned int i = 0; i < LEGACY_FAMILIES; i++)
+		warn_of_legacy(i, host->host_link);
 }

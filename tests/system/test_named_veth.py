@@ -5,6 +5,7 @@ The holes of the setup that people make by hand are tried in test_hand_made_setu
 
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -292,6 +293,24 @@ def test_a_firewall_that_is_in_the_way_is_named_with_what_to_do(net):
         assert tries(net.lan, internet.HOST, TCP)
         place.reload()
         assert place.log().count("drops what it does not know") == 0
+
+
+def test_legacy_iptables_in_the_way_is_named_where_it_is_installed(net):
+    legacy = shutil.which("iptables-legacy")
+    if not legacy or net.host.run(legacy, "-P", "FORWARD", "DROP", check=False).returncode:
+        pytest.skip("no legacy iptables")
+    with named.place(net, "media", net.provider.conf() + LAN) as place:
+        _, _, err = place.up()
+        assert "the chain 'FORWARD' of the legacy iptables drops what it does not know" in err
+        assert f"iptables-legacy -I FORWARD -i {LINK} -j ACCEPT" in err
+        assert "ip6tables" not in err
+        net.serve(servers.TcpEcho, netns.Netns("media"), INSIDE, INNER)
+        assert not tries(net.lan, internet.HOST, TCP)
+        for way in ("-i", "-o"):
+            net.host.run(legacy, "-I", "FORWARD", way, LINK, "-j", "ACCEPT")
+        assert tries(net.lan, internet.HOST, TCP)
+        place.reload()
+        assert "legacy" not in place.log()
 
 
 def test_a_program_at_a_port_that_leads_inside_is_named(net):
