@@ -194,6 +194,12 @@ def test_the_next_supervisor_finds_the_link_that_a_reload_made(net, media):
     assert pings(media)
 
 
+def forget_client(net):
+    """The server has neither session nor endpoint, and its keys anew."""
+    wg("set", net.provider.link, "peer", net.provider.client.public, "remove")
+    net.provider.configure()
+
+
 # ---- what a reload changes of the kernel's device
 
 
@@ -211,9 +217,7 @@ def test_port_mark_keepalive_and_preshared_key_change_under_a_session(net, media
     assert show(media, "latest-handshakes") == first
     assert named.wait_until(lambda: pings(media), SOON)
     # the next handshake needs the key at both ends
-    net.provider.configure()
-    wg("set", net.provider.link, "peer", net.provider.client.public, "remove")
-    net.provider.configure()
+    forget_client(net)
     assert named.wait_until(lambda: pings(media), SILENCE)
     # and back: a port left out is the one there is
     net.provider.preshared = None
@@ -256,14 +260,18 @@ def test_what_others_set_is_put_right_within_seconds(net, media):
 
 @pytest.mark.parametrize("is_busy", [False, True])
 def test_an_endpoint_that_others_set_is_put_back(net, media, is_busy):
-    """Under traffic it might be the peer's own doing, until nothing comes from there."""
+    """Under traffic it might be the peer's own doing, until nothing comes from there.
+
+    A server that remembers where its client is would begin a handshake, and show itself.
+    """
     go_up(media, conf(net, "kernel"))
     pinging = media.start_inside("ping", "-i", "0.2" if is_busy else "1000", internet.WEB,
                                  stdout=subprocess.DEVNULL)
     try:
         time.sleep(LOOK + 1)
-        net.provider.drop()  # an answer under way would show the kernel where the peer is
+        net.provider.drop()  # an answer under way would show it, too
         time.sleep(0.5)
+        forget_client(net)
         media.inside("wg", "set", "wg0", "peer", net.provider.key.public, "endpoint", STOLEN)
         net.provider.pass_all()
         began = time.monotonic()
