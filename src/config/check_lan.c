@@ -176,6 +176,22 @@ static struct profile_place find_veth_need(const struct builder *builder, const 
 	return (struct profile_place){0};
 }
 
+/* By the number of a veth's other end who has CAP_NET_ADMIN in the namespace's user
+ * namespace reaches the host's links; that of adit's own has nobody in it.
+ */
+static void check_owner(struct builder *builder, const char *key, const struct profile_place *veth)
+{
+	const struct profile_place *path = check_seen(builder, SECTION_NAMESPACE, "Path");
+	char where[BUILDER_WHERE_LEN];
+
+	if (path->line == 0)
+		return;
+	builder_remark(builder, REPORT_ERROR, veth, strlen(key),
+		       "%s: a veth needs a namespace of adit's own, and Path says another (%s)",
+		       key, builder_where(builder, veth, path, where));
+	report_hint(builder->report, "Forward works by the relay");
+}
+
 void check_lan(struct builder *builder)
 {
 	const struct profile_place *path = check_seen(builder, SECTION_LAN, "Path");
@@ -199,6 +215,8 @@ void check_lan(struct builder *builder)
 	if (profile->has_proxy_protocol && profile->lan_path == LAN_PATH_VETH)
 		builder_remark(builder, REPORT_ERROR, proxy, strlen("ProxyProtocol"),
 			       "ProxyProtocol: only the relay can send it, and the path is veth");
-	if (profile->lan_path == LAN_PATH_VETH)
-		check_veth_flows(builder);
+	if (profile->lan_path != LAN_PATH_VETH)
+		return;
+	check_owner(builder, need.line > 0 ? key : "Path", need.line > 0 ? &need : path);
+	check_veth_flows(builder);
 }

@@ -4,7 +4,7 @@
     crashes.py RESULTS.json [--seconds S] [--number N] [--jobs J] [--seed SEED]
                [--kind KIND]... [--command COMMAND]... [--backend BACKEND]
 
-As root.  KIND: veth, relay, user; COMMAND: seal, up, reload, restart, down; all of
+As root.  KIND: veth, relay, path, user; COMMAND: seal, up, reload, restart, down; all of
 them without one.  The faults that differ most from one another come first (RANKS in
 system/lab/calls.py), until all are done, or N, or S seconds are over; J sandboxes share
 them.  RESULTS.json has how many there are and were tried, what was offered and leaked,

@@ -44,7 +44,8 @@ def is_clean(one):
 # ---- killed, failed
 
 
-@pytest.mark.parametrize("kind, commands", (("veth", ("up", "down")), ("user", ("reload",))))
+@pytest.mark.parametrize("kind, commands", (("veth", ("up", "down")), ("user", ("reload",)),
+                                            ("path", ("seal", "up", "down"))))
 def test_a_command_that_crashes_leaks_nothing_and_the_next_one_ends_well(net, kind, commands):
     chance = random.Random(5)
     campaign = crashes.Campaign(net, chance, [kind], commands)

@@ -42,9 +42,14 @@ class Kind:
     lan: str
     lan_after: str
     uid: int = 0
+    path: str = ""  # made by others, with nobody inside
+
+    def _rest(self, lan):
+        namespace = f"\n[Namespace]\nPath = {self.path}\n" if self.path else ""
+        return f"{namespace}\n[Lan]\n{lan}\n"
 
     def text(self, net):
-        return net.provider.conf() + f"\n[Lan]\n{self.lan}\n"
+        return net.provider.conf() + self._rest(self.lan)
 
     def text_after(self, net):
         """With another peer, address, DNS server and MTU, and other forwards."""
@@ -53,7 +58,14 @@ class Kind:
         changed = net.provider.conf(
             dns=f"{provider.INNER}, {provider.INNER6}", interface="MTU = 1380", peer=peer,
             address=f"{provider.CLIENT}/32, {provider.CLIENT6}/128, 10.66.7.7/32")
-        return changed + f"\n[Lan]\n{self.lan_after}\n"
+        return changed + self._rest(self.lan_after)
+
+    def make(self):
+        """As it is before anything is done."""
+        if self.path:
+            name = os.path.basename(self.path)
+            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+            subprocess.run(["ip", "netns", "add", name], check=True)
 
 
 KINDS = {
@@ -64,6 +76,7 @@ KINDS = {
                  "Forward = tcp:2223->22, udp:5353->53"),
     "relay": Kind("Forward = tcp:8080->80, lo/tcp:8081->81",
                   "Forward = tcp:8080->82, udp:5353->53"),
+    "path": Kind("Forward = tcp:8080->80", "Forward = tcp:8082->80", path="/run/netns/others"),
     "user": Kind("Forward = tcp:8080->80", "Forward = tcp:8082->80, lo/udp:5353->53", UID),
 }
 
@@ -166,6 +179,7 @@ class Trial:
         self._before = None
         net.host_addresses |= ENDS  # the link's neighbours
         net.provider.addresses.add(provider.OTHER)  # another peer, after a reload
+        self.kind.make()
         self._write()
         self.place.up()
         self.place.down()
@@ -181,6 +195,10 @@ class Trial:
         text = self.net.host.output("sh", "-c", "; echo =====; ".join(HOST_FACTS))
         facts = dict(zip(HOST_FACTS, text.split("=====\n"), strict=True))
         facts["sysctls"] = self.net.host.call(_sysctls)
+        if self.kind.path:
+            others = netns.Netns(os.path.basename(self.kind.path))
+            facts["others"] = others.output("sh", "-c", "; ".join(HOST_FACTS[1:]))
+            facts["others' sysctls"] = others.call(_sysctls)
         facts["pins"] = sorted(os.listdir(named.PINS))
         facts["state"] = _state(self.place)
         facts["mounts"] = sorted(line.split()[4] for line in open("/proc/self/mountinfo"))
@@ -205,6 +223,7 @@ class Trial:
         subprocess.run(["rm", "-rf", *left], check=True)
         self.net.host.run("ip", "link", "delete", f"ve-{NAME}", check=False)
         self.net.host.nft("flush ruleset")
+        self.kind.make()
         self.net.host.call(_restore, self._before["sysctls"])
 
     # ---- commands

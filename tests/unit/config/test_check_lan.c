@@ -81,6 +81,17 @@ static void test_lo_is_not_forwarded_by_a_veth(void **state)
 	expect_fine(TUNNEL ALL "[Lan]\nForward = lo/tcp:80\n");
 }
 
+static void test_a_veth_needs_a_namespace_of_adits_own(void **state)
+{
+	(void)state;
+	expect(TUNNEL ALL "[Namespace]\nPath = /run/netns/x\n[Lan]\nPath = veth\n",
+	       "error:12:1: Path: a veth needs a namespace of adit's own, and Path says another "
+	       "(line 10)\n");
+	expect(TUNNEL ALL "[Namespace]\nPath = /run/netns/x\n[Lan]\nAllow = 192.168.1.7\n",
+	       "error:12:1: Allow: a veth needs a namespace of adit's own");
+	expect_fine(TUNNEL ALL "[Namespace]\nPath = /run/netns/x\n[Lan]\nForward = tcp:80\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -89,6 +100,7 @@ int main(void)
 		cmocka_unit_test(test_an_end_inside_narrow_allowed_ips_names_both_lines),
 		cmocka_unit_test(test_what_is_allowed_takes_nothing_from_the_tunnel),
 		cmocka_unit_test(test_lo_is_not_forwarded_by_a_veth),
+		cmocka_unit_test(test_a_veth_needs_a_namespace_of_adits_own),
 	};
 
 	return cmocka_run_group_tests_name("config/check_lan", tests, NULL, NULL);

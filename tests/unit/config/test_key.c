@@ -116,7 +116,7 @@ static void test_own_sections_fill_the_profile(void **state)
 	struct made_up made_up =
 		source_of(INTERFACE PEER
 			  "[Namespace]\nDNS = 9.9.9.9 corp.example\nBackend = KERNEL\n"
-			  "Device = wg9\nUnderlay = other\nPath = netns/x\n"
+			  "Device = wg9\nUnderlay = other\n"
 			  "Users = alice, bob carol\nGroups = wheel\n"
 			  "[Lan]\nInterface = enp3s0\nForward = tcp:2222->22, br/udp:53\n"
 			  "Path = veth\nHostAddress = 192.168.10.10\n"
@@ -131,7 +131,6 @@ static void test_own_sections_fill_the_profile(void **state)
 	assert_int_equal(profile->backend, BACKEND_KERNEL);
 	assert_string_equal(profile->device, "wg9");
 	assert_string_equal(profile->underlay, "other");
-	assert_string_equal(profile->path, "/c/netns/x");
 	assert_int_equal(profile->n_users, 3);
 	assert_string_equal(profile->user[2], "carol");
 	assert_string_equal(profile->group[0], "wheel");
@@ -144,6 +143,17 @@ static void test_own_sections_fill_the_profile(void **state)
 	assert_int_equal(profile->n_allows, 2);
 	assert_false(profile->has_proxy_protocol);
 	assert_int_equal(profile->n_accepts, 2);
+	source_free(&made_up);
+}
+
+static void test_a_path_is_relative_to_its_configuration_and_has_its_place(void **state)
+{
+	struct made_up made_up = source_of(INTERFACE PEER "[Namespace]\nPath = netns/x\n");
+
+	(void)state;
+	assert_accepted(&made_up);
+	assert_string_equal(made_up.profile->path, "/c/netns/x");
+	assert_int_equal(made_up.profile->path_place.column, 8);
 	source_free(&made_up);
 }
 
@@ -316,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_near_names_are_suggested_and_far_ones_not),
 		cmocka_unit_test(test_interface_and_peer_fill_the_profile),
 		cmocka_unit_test(test_own_sections_fill_the_profile),
+		cmocka_unit_test(test_a_path_is_relative_to_its_configuration_and_has_its_place),
 		cmocka_unit_test(test_nat_fills_the_profile),
 		cmocka_unit_test(test_key_files_are_read_relative_to_their_configuration),
 		cmocka_unit_test(test_credentials_are_key_files_too),
