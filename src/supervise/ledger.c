@@ -405,7 +405,8 @@ static int remove_guard(const char *path, bool is_there, struct error *err)
 {
 	char removal[RULESET_BEGINNING_LEN];
 
-	(void)unlink(path);
+	if (unlink(path) < 0 && errno != ENOENT)
+		return error_errno(err, errno, "cannot remove '%s'", path);
 	return is_there ? nft_apply(ruleset_removal(HOST_GUARD_TABLE, removal), err) : 0;
 }
 

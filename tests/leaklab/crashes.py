@@ -8,7 +8,8 @@ As root.  KIND: veth, relay, path, user; COMMAND: seal, up, reload, restart, dow
 them without one.  The faults that differ most from one another come first (RANKS in
 system/lab/calls.py), until all are done, or N, or S seconds are over; J sandboxes share
 them.  RESULTS.json has how many there are and were tried, what was offered and leaked,
-and what was not as before afterwards.  It grows while the campaign goes on.
+and what was not as before afterwards.  It grows while the campaign goes on; RESULTS.0
+and others name each fault that was tried.
 Exit status: 0 nothing leaked and everything was as before, 1 otherwise.
 """
 
@@ -58,6 +59,7 @@ def _run(line, campaign):
     for number, fault in enumerate(mine, 1):
         if time.monotonic() > end:
             break
+        print(*fault[:2], *fault.point, flush=True)
         campaign.try_point(fault)
         if number % EVERY == 0:
             _say(campaign.results)
@@ -125,8 +127,6 @@ def main(argv):
     record = _wait(jobs, parts, line, begin)
     if any(job.returncode for job in jobs):
         return 1
-    for part in parts:
-        part.unlink()
     return 1 if record["leaks"] or record["problems"] else 0
 
 

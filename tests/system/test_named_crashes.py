@@ -60,11 +60,13 @@ def test_a_command_that_crashes_leaks_nothing_and_the_next_one_ends_well(net, ki
     assert not results.leaks
 
 
-@pytest.mark.parametrize("command, role, call, fault, then", (
-    ("up", "c.1", "listen", "EPERM", "down"), ("reload", "s1", "sendto", "EINTR", "up"),
+@pytest.mark.parametrize("kind, command, role, call, fault, then", (
+    ("relay", "up", "c.1", "listen", "EPERM", "down"),
+    ("relay", "reload", "s1", "sendto", "EINTR", "up"),
+    ("veth", "down", "c", "unlink", "EROFS", "down"),
 ))
-def test_what_once_went_wrong_does_not(net, command, role, call, fault, then):
-    trial = crashes.Trial(net, "relay")
+def test_what_once_went_wrong_does_not(net, kind, command, role, call, fault, then):
+    trial = crashes.Trial(net, kind)
     assert trial.try_fault(command, calls.Point(0, role, call, 1, fault), then) == (True, [])
     trial.close()
 
