@@ -143,7 +143,7 @@ int pinned_find(const struct place *place, struct pinned *ret, struct error *err
 	if (system.f_type != NSFS_MAGIC)
 		return has_record ? FOUND_REMAINS : FOUND_OTHERS;
 	if (!has_record || info.st_dev != record.device || info.st_ino != record.inode)
-		return judge_another(&record);
+		return (int)judge_another(&record);
 	if (record.origin != PINNED_OWN)
 		r = compare_cookie(place, path, &record, err);
 	if (r == FOUND_OURS)

@@ -42,11 +42,11 @@ static bool set_policy(int verdict)
 	struct ipt_getinfo info = {.name = "filter"};
 	socklen_t len = sizeof(info);
 	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct {
+	union {
 		struct ipt_get_entries head;
 		uint8_t room[4096];
 	} old = {.head = {.name = "filter"}};
-	struct {
+	union {
 		struct ipt_replace head;
 		uint8_t room[4096];
 	} new = {.head = {.name = "filter"}};
