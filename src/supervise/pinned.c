@@ -97,8 +97,8 @@ static bool is_absent(const struct pinned *record, int code)
 	return code == ENOENT || (record->holder > 0 && (code == ESRCH || code == EACCES));
 }
 
-/* Something stands there, and it is not the one of the record. */
-static enum pinned_found judge_another(const struct pinned *record)
+/* An enum pinned_found, where something stands that is not the one of the record. */
+static int judge_another(const struct pinned *record)
 {
 	return record->holder > 0 || record->origin == PINNED_OTHERS ? FOUND_REMAINS : FOUND_OTHERS;
 }
@@ -120,7 +120,7 @@ static int compare_cookie(const struct place *place, const char *path, const str
 			   place->name);
 	if (r < 0)
 		return r;
-	return cookie == record->cookie ? FOUND_OURS : (int)judge_another(record);
+	return cookie == record->cookie ? FOUND_OURS : judge_another(record);
 }
 
 int pinned_find(const struct place *place, struct pinned *ret, struct error *err)
