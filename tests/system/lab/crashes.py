@@ -332,8 +332,7 @@ class Campaign:
         """All of them, in an order of their own; those that differ most from one another first."""
         found = [Fault(kind, command, point) for kind, command in self._pairs
                  for point in calls.points(self._trials[kind].list(command))]
-        found.sort(key=lambda fault: (fault.point.rank, fault.point.fault != calls.KILL,
-                                      zlib.crc32(repr(fault).encode())))
+        found.sort(key=lambda fault: (fault.point.rank, zlib.crc32(repr(fault).encode())))
         return found
 
     def count(self, faults):
