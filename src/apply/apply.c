@@ -18,7 +18,7 @@ const struct step_ops *const step_ops[STEP_KINDS] = {
 
 int host_open(struct host *ret, struct error *err)
 {
-	struct host host = {.netns = -1, .tun_node = -1, .tun_fd = -1};
+	struct host host = {.netns = -1, .lock = -1, .tun_node = -1, .tun_fd = -1};
 	int r = nlsock_open(&host.route, err);
 
 	if (r == 0)

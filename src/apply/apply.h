@@ -26,6 +26,10 @@ struct host {
 	int (*make_wireguard)(void *outside, const struct step_tun *tun, struct error *err);
 	void *outside; /* for that */
 	int netns;     /* on the host, for a veth: of the namespace inside; -1: none */
+	/* Borrowed: locked, and held by nft(8), too, so that who waits for it finds nothing
+	 * that is still being loaded; -1: none.
+	 */
+	int lock;
 	/* Borrowed: /dev/net/tun, opened in this namespace and without a device yet;
 	 * -1: STEP_TUN_CREATE opens it.  To be set, if at all, before apply_plan().
 	 */

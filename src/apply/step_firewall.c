@@ -48,7 +48,7 @@ static int load_text(struct host *host, const struct step *step, const char *rul
 	AUTO_FREE char *text = compose(plan_table_name(host->plan, step->side), ruleset,
 				       step->firewall.is_replaced);
 	pid_t loader = 0;
-	int r = text ? nft_apply_as(text, &loader, err)
+	int r = text ? nft_apply_as(text, host->lock, &loader, err)
 		     : error_errno(err, ENOMEM, "cannot write the rules");
 
 	if (r == 0)
@@ -81,11 +81,13 @@ static int put_back(const struct step *step, struct host *host, struct error *er
 static int unload(const struct step *step, struct host *host, struct error *err)
 {
 	char removal[RULESET_BEGINNING_LEN];
+	pid_t loader;
 	int r;
 
 	if (step->firewall.is_replaced && !step->is_removal)
 		return put_back(step, host, err);
-	r = nft_apply(ruleset_removal(plan_table_name(host->plan, step->side), removal), err);
+	r = nft_apply_as(ruleset_removal(plan_table_name(host->plan, step->side), removal),
+			 host->lock, &loader, err);
 	if (r == 0 && host->record)
 		record_forget_table(host->record, step->side);
 	return r;

@@ -34,6 +34,7 @@ enum {
 	NFT_PATH_LEN = 4096,
 	NFT_WORDS_LEN = 512, /* of what nft says are read */
 	NFT_WAIT_S = 30,     /* seconds; 3 ms are usual */
+	HELD_FD = STDERR_FILENO + 1,
 };
 
 /* Where distributions put it; PATH comes after, since the one of an ordinary
@@ -110,8 +111,24 @@ static void put_back(struct capabilities *saved)
 	(void)syscall(SYS_capset, &saved->header, saved->data);
 }
 
-static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int in,
-		   int out)
+/* What nft gets; -1 for held: nothing. */
+struct files {
+	int in;
+	int out;
+	int held;
+};
+
+static int prepare_held(posix_spawn_file_actions_t *actions, int held)
+{
+	if (held < 0)
+		return posix_spawn_file_actions_addclosefrom_np(actions, HELD_FD);
+	if (posix_spawn_file_actions_adddup2(actions, held, HELD_FD) != 0)
+		return -1;
+	return posix_spawn_file_actions_addclosefrom_np(actions, HELD_FD + 1);
+}
+
+static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes,
+		   const struct files *files)
 {
 	sigset_t none;
 	sigset_t all;
@@ -122,16 +139,16 @@ static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attri
 	    posix_spawnattr_setsigdefault(attributes, &all) != 0 ||
 	    posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF) !=
 		    0 ||
-	    posix_spawn_file_actions_adddup2(actions, in, STDIN_FILENO) != 0 ||
-	    posix_spawn_file_actions_adddup2(actions, out, STDOUT_FILENO) != 0 ||
-	    posix_spawn_file_actions_adddup2(actions, out, STDERR_FILENO) != 0 ||
-	    posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1) != 0)
+	    posix_spawn_file_actions_adddup2(actions, files->in, STDIN_FILENO) != 0 ||
+	    posix_spawn_file_actions_adddup2(actions, files->out, STDOUT_FILENO) != 0 ||
+	    posix_spawn_file_actions_adddup2(actions, files->out, STDERR_FILENO) != 0 ||
+	    prepare_held(actions, files->held) != 0)
 		return -ENOMEM;
 	return 0;
 }
 
 /* syscalls: clone3 execve capget capset prctl(PR_CAP_AMBIENT) */
-static int spawn(const char *path, int in, int out, pid_t *ret)
+static int spawn(const char *path, const struct files *files, pid_t *ret)
 {
 	char *const arguments[] = {(char[]){"nft"}, (char[]){"-f"}, (char[]){"-"}, NULL};
 	char *const environment[] = {NULL};
@@ -146,7 +163,7 @@ static int spawn(const char *path, int in, int out, pid_t *ret)
 		(void)posix_spawn_file_actions_destroy(&actions);
 		return -ENOMEM;
 	}
-	r = prepare(&actions, &attributes, in, out);
+	r = prepare(&actions, &attributes, files);
 	if (r == 0) {
 		raise_ambient(&saved);
 		r = -posix_spawn(ret, path, &actions, &attributes, arguments, environment);
@@ -236,10 +253,10 @@ int nft_apply(const char *ruleset, struct error *err)
 {
 	pid_t child;
 
-	return nft_apply_as(ruleset, &child, err);
+	return nft_apply_as(ruleset, -1, &child, err);
 }
 
-int nft_apply_as(const char *ruleset, pid_t *ret_child, struct error *err)
+int nft_apply_as(const char *ruleset, int held, pid_t *ret_child, struct error *err)
 {
 	char path[NFT_PATH_LEN];
 	AUTO_FD int in = -1;
@@ -255,7 +272,7 @@ int nft_apply_as(const char *ruleset, pid_t *ret_child, struct error *err)
 		r = make_file("", &out);
 	if (r < 0)
 		return error_errno(err, -r, "cannot write the rules for nft");
-	r = spawn(path, in, out, &child);
+	r = spawn(path, &(struct files){in, out, held}, &child);
 	if (r < 0)
 		return error_errno(err, -r, "cannot run '%s'", path);
 	r = reap(child, &status);

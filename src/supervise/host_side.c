@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-static int repair(const struct host_side *wanted, struct error *err)
+static int repair(const struct host_side *wanted, int lock, struct error *err)
 {
 	const struct amend outside = {
 		.place = wanted->place,
@@ -25,6 +25,7 @@ static int repair(const struct host_side *wanted, struct error *err)
 	if (r < 0)
 		return r;
 	host.netns = wanted->netns;
+	host.lock = lock;
 	r = amend(&outside, &host, err);
 	host_done(&host);
 	return r;
@@ -50,9 +51,9 @@ int host_side_converge(const struct host_side *wanted, struct error *err)
 		return lock;
 	r = ledger_borrow(wanted->place, wanted->plan, err);
 	if (r == 0)
-		r = n_steps = repair(wanted, err);
+		r = n_steps = repair(wanted, lock, err);
 	if (r >= 0)
-		r = ledger_settle(wanted->place, is_wanted ? wanted->plan : NULL, err);
+		r = ledger_settle(wanted->place, is_wanted ? wanted->plan : NULL, lock, err);
 	if (r == 0 && !is_wanted)
 		ledger_remove(wanted->place);
 	if (r < 0) {

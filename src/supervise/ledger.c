@@ -401,19 +401,23 @@ static void remember(const char *path, const char *text)
 	record_done(&record);
 }
 
-static int remove_guard(const char *path, bool is_there, struct error *err)
+static int remove_guard(const char *path, bool is_there, int lock, struct error *err)
 {
 	char removal[RULESET_BEGINNING_LEN];
+	pid_t loader;
 
 	if (unlink(path) < 0 && errno != ENOENT)
 		return error_errno(err, errno, "cannot remove '%s'", path);
-	return is_there ? nft_apply(ruleset_removal(HOST_GUARD_TABLE, removal), err) : 0;
+	if (!is_there)
+		return 0;
+	return nft_apply_as(ruleset_removal(HOST_GUARD_TABLE, removal), lock, &loader, err);
 }
 
-static int load_guard(const char *text, struct error *err)
+static int load_guard(const char *text, int lock, struct error *err)
 {
 	struct nftables_image image = {0};
 	char path[PLACE_PATH_LEN];
+	pid_t loader;
 	bool is_there;
 	bool is_same;
 	int r = guard_path(path, err);
@@ -424,16 +428,16 @@ static int load_guard(const char *text, struct error *err)
 	is_same = is_there && is_known(path, text, &image);
 	free(image.bytes);
 	if (!text[0])
-		return remove_guard(path, is_there, err);
+		return remove_guard(path, is_there, lock, err);
 	if (is_same)
 		return 0;
-	r = nft_apply(text, err);
+	r = nft_apply_as(text, lock, &loader, err);
 	if (r == 0)
 		remember(path, text);
 	return r;
 }
 
-int ledger_guard(struct error *err)
+static int set_guard(int lock, struct error *err)
 {
 	struct guards *guards = calloc(1, sizeof(*guards));
 	char *text = malloc(HOST_RULESET_TEXT_LEN);
@@ -446,13 +450,13 @@ int ledger_guard(struct error *err)
 		r = host_guard_print(&guard, text, HOST_RULESET_TEXT_LEN, err);
 	}
 	if (r == 0)
-		r = load_guard(text, err);
+		r = load_guard(text, lock, err);
 	free(text);
 	free(guards);
 	return r;
 }
 
-int ledger_settle(const struct place *place, const struct plan *plan, struct error *err)
+int ledger_settle(const struct place *place, const struct plan *plan, int lock, struct error *err)
 {
 	struct ledger *ledger = malloc(sizeof(*ledger));
 	struct error more = {0};
@@ -469,7 +473,7 @@ int ledger_settle(const struct place *place, const struct plan *plan, struct err
 	r = give_back_unnamed(place, plan, ledger, err);
 	s = fd_replace_file(place->ledger, 0600, write_lines, ledger, &more);
 	if (s == 0)
-		s = ledger_guard(&more);
+		s = set_guard(lock, &more);
 	free(ledger);
 	if (r == 0 && s < 0 && err)
 		*err = more;

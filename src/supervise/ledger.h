@@ -34,14 +34,12 @@ bool ledger_exists(const struct place *place);
 int ledger_borrow(const struct place *place, const struct plan *plan, struct error *err);
 
 /* After: gives back what the plan does not name any more, all of it where `plan` is
- * NULL, and sets up the guard.  Goes on after a failure, and returns the first.
+ * NULL, and sets up the guard.  Goes on after a failure, and returns the first.  `lock`
+ * is ledger_lock()'s.
  */
-int ledger_settle(const struct place *place, const struct plan *plan, struct error *err);
+int ledger_settle(const struct place *place, const struct plan *plan, int lock, struct error *err);
 
 /* Nothing of the namespace is on the host. */
 void ledger_remove(const struct place *place);
-
-/* The guard as the host is now: somebody else may have made it a router meanwhile. */
-int ledger_guard(struct error *err);
 
 #endif

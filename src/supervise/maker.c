@@ -72,7 +72,7 @@ int maker_start(int netns, struct maker *ret, struct error *err)
 
 int maker_make(const struct maker *maker, const struct step_tun *tun, struct error *err)
 {
-	struct answer answer;
+	struct answer answer = {0};
 	int fds[FD_PASS_MAX];
 	size_t n_fds;
 	int r = fd_send(maker->socket, tun, sizeof(*tun), NULL, 0);

@@ -108,7 +108,7 @@ static int compare_cookie(const struct place *place, const char *path, const str
 			  struct error *err)
 {
 	AUTO_FD int netns = -1;
-	uint64_t cookie;
+	uint64_t cookie = 0;
 	int r = netns_open(path, &netns, err);
 
 	if (r == 0)

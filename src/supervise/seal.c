@@ -423,7 +423,7 @@ static int make_foreign(const struct place *place, const struct foreign_origin *
 {
 	struct pinned record = *known;
 	struct inside inside;
-	struct stat info;
+	struct stat info = {0};
 	AUTO_FD int lock = ledger_lock(err); /* two of one path at once */
 	int r = lock < 0 ? lock : open_foreign(place, origin, &inside, &info, err);
 

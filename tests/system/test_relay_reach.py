@@ -73,7 +73,7 @@ def test_where_nobody_listens_inside_the_client_is_reset(net, web):
     with Relay(net, f"{UPLINK}/tcp:82") as it:
         with pytest.raises(ConnectionResetError), connect(net.lan, HOST, 82) as sock:
             sock.recv(1)
-        assert it.stats()[0]["refused"] == 1
+        wait_until(lambda: it.stats()[0]["refused"] == 1)
 
 
 # ---- who does not ----

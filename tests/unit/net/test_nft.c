@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "net/nft.h"
 
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -195,6 +196,18 @@ static int look_around(void)
 	return 1;
 }
 
+/* Whoever is killed while nft loads leaves it with the lock. */
+static int look_for_held(void)
+{
+	pid_t child;
+
+	if (hide_nft("[ \"$(readlink /proc/$$/fd/3)\" = / ] || exit 1; ! [ -e /proc/$$/fd/4 ]") < 0)
+		return 77;
+	return nft_apply_as(table, open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), &child, NULL) == 0
+		       ? 0
+		       : 1;
+}
+
 static int die_by_signal(void)
 {
 	struct error err;
@@ -223,6 +236,13 @@ static void expect_in_child(int (*run)(void))
 	if (status == 77)
 		skip();
 	assert_int_equal(status, 0);
+}
+
+static void test_it_has_what_is_held_and_nothing_more(void **state)
+{
+	(void)state;
+	NAMESPACE_OR_SKIP();
+	expect_in_child(look_for_held);
 }
 
 static void test_it_is_found_on_path_where_it_is_in_no_usual_folder(void **state)
@@ -274,6 +294,7 @@ int main(void)
 				       namespace_setup),
 		cmocka_unit_test_setup(test_without_the_capability_it_is_not_permitted,
 				       namespace_setup),
+		SCRIPT(test_it_has_what_is_held_and_nothing_more),
 		SCRIPT(test_it_is_found_on_path_where_it_is_in_no_usual_folder),
 		SCRIPT(test_a_machine_without_it_is_told_what_to_install),
 		SCRIPT(test_it_gets_the_text_and_nothing_else),
