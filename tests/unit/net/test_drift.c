@@ -141,7 +141,8 @@ static void test_the_nft_that_we_ran_is_ourselves(void **state)
 	skip_if_emulated("nf_tables");
 	if (access("/proc/1", F_OK) < 0)
 		skip();
-	assert_int_equal(nft_apply_as("table inet adit { chain c { accept; }; }", -1, &pid, NULL), 0);
+	assert_int_equal(nft_apply_as("table inet adit { chain c { accept; }; }", -1, &pid, NULL),
+			 0);
 	drift_read(&drift, &own, &report);
 	assert_int_equal(report.changed, 0);
 }
