@@ -109,7 +109,8 @@ def test_locks_of_a_killed_supervisors_children_are_waited_for(shared_net, media
     os.kill(first, signal.SIGKILL)
     assert named.wait_until(lambda: not adit.is_alive(first))
     with open(*Path("/run/adit").glob("*.lock"), "r+b") as lock:
-        fcntl.fcntl(lock, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+        # waits for the children, that hold it until they notice
+        fcntl.fcntl(lock, fcntl.F_OFD_SETLKW, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
         beside = shared_net.host.popen(adit.binary(), "up", "media", env=adit.environment(0))
         named.wait_until(lambda: beside.poll() is not None, 0.2)
     assert beside.wait() == 0
