@@ -120,7 +120,7 @@ def test_one_that_is_stopped_holds_up_nothing_but_its_flows(net, web):
     os.kill(web.pid("adit-connector"), signal.SIGSTOP)
     with connect(net.lan, HOST, 8080) as waiting:
         waiting.sendall(b"late")
-        assert web.stats()[0]["open"] == 1
+        wait_until(lambda: web.stats()[0]["open"] == 1)
         os.kill(web.pid("adit-connector"), signal.SIGCONT)
         assert read_exactly(waiting, 4) == b"late"
 
