@@ -16,7 +16,6 @@
 #include "supervise/place.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,21 +151,18 @@ static void print_note(const struct plan *found, struct text *ret)
 			text_add(ret, "%s\n", lo_is_up);
 }
 
-/* In one step: a note that is there is whole. */
+static int write_text(int fd, const void *context)
+{
+	const struct text *text = context;
+
+	return fd_write_all(fd, text->at, text->len);
+}
+
 static int write_note(const char *path, const struct text *note, struct error *err)
 {
-	char aside[PLACE_PATH_LEN + 8];
-	AUTO_FD int fd = -1;
-	int r;
-
 	if (note->is_truncated)
 		return error_set(err, ENOSPC, "the text of '%s' is too long", path);
-	(void)snprintf(aside, sizeof(aside), "%s.new", path);
-	fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	r = fd < 0 ? -errno : fd_write_all(fd, note->at, note->len);
-	if (r == 0 && rename(aside, path) < 0)
-		r = -errno;
-	return r < 0 ? error_errno(err, -r, "cannot write '%s'", path) : 0;
+	return fd_replace_file(path, 0600, write_text, note, err);
 }
 
 static int survey_seal(struct host *host, struct survey *ret, struct error *err)
