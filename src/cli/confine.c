@@ -55,16 +55,13 @@ static void print_help(void)
 /* Which files hold keys now: of what is up, or as the configuration has it. */
 static void find_hidden(const struct place *place, struct hidden *ret)
 {
-	AUTO(report) struct report *report = report_new();
-	struct profile *profile = NULL;
+	AUTO(profile) struct profile *profile = NULL;
 	char path[PROFILE_PATH_LEN];
 
-	if (hidden_load(ret, place, NULL) == 0 || !report ||
-	    config_find(place->name, path, sizeof(path), NULL) < 0)
+	if (hidden_load(ret, place, NULL) == 0)
 		return;
-	if (config_load(path, &profile, report, NULL) == 0)
+	if (config_load_named(place->name, path, &profile, NULL) == 0 && profile)
 		(void)hidden_add_profile(ret, profile);
-	profile_free(profile);
 	hidden_resolve(ret);
 }
 

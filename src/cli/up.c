@@ -129,13 +129,11 @@ static void print_seal_help(void)
 /* What is wrong with the file is for `up` to say: it is sealed all the same. */
 static int make_sealed(const struct place *place, struct error *err)
 {
-	AUTO(report) struct report *report = report_new();
 	AUTO(profile) struct profile *profile = NULL;
 	struct foreign_origin origin;
 	char path[PROFILE_PATH_LEN];
 
-	if (!report || config_find(place->name, path, sizeof(path), NULL) < 0 ||
-	    config_load(path, &profile, report, NULL) < 0)
+	if (config_load_named(place->name, path, &profile, NULL) < 0 || !profile)
 		return seal_make(place, NULL, NULL, NULL, err);
 	origin = foreign_origin(profile);
 	return seal_make(place, &origin, NULL, NULL, err);

@@ -51,6 +51,13 @@ int config_require_available(struct report *report, enum config_use use, struct 
 int config_find(const char *name, char *ret, size_t size, struct error *err)
 	__attribute__((nonnull(1)));
 
+/* Both at once, with nothing said of faults, for who only wants to know what there is to
+ * know.  0 with *ret NULL: there is no such configuration.  ret_path is written when
+ * there is one, also if it cannot be loaded.
+ */
+int config_load_named(const char *name, char ret_path[PROFILE_PATH_LEN], struct profile **ret,
+		      struct error *err);
+
 /* Where NAME.conf stands for whoever calls: /etc/adit for root, else ~/.config/adit. */
 int config_folder(char *ret, size_t size, struct error *err);
 

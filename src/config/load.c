@@ -201,6 +201,21 @@ int config_find(const char *name, char *ret, size_t size, struct error *err)
 	return -ENOENT;
 }
 
+int config_load_named(const char *name, char ret_path[PROFILE_PATH_LEN], struct profile **ret,
+		      struct error *err)
+{
+	AUTO(report) struct report *report = report_new();
+	int r = report ? config_find(name, ret_path, PROFILE_PATH_LEN, err)
+		       : error_set(err, ENOMEM, "out of memory");
+
+	if (r == 0)
+		return config_load(ret_path, ret, report, err);
+	if (r != -ENOENT)
+		return r;
+	*ret = NULL;
+	return 0;
+}
+
 int config_folder(char *ret, size_t size, struct error *err)
 {
 	const char *config_home = getenv("XDG_CONFIG_HOME");

@@ -61,18 +61,12 @@ static int find_namespace(struct exec *exec)
 /* A namespace that was only sealed has no list, but may have a configuration. */
 static int read_configuration(struct exec *exec)
 {
-	AUTO(report) struct report *report = report_new();
-	struct profile *profile = NULL;
-	char path[PROFILE_PATH_LEN];
-	int r = report ? config_find(exec->place.name, path, sizeof(path), NULL) : -ENOMEM;
+	AUTO(profile) struct profile *profile = NULL;
+	char path[PROFILE_PATH_LEN] = "";
+	int r = config_load_named(exec->place.name, path, &profile, exec->err);
 
-	if (r == -ENOENT)
-		return 0;
-	if (r == 0)
-		r = config_load(path, &profile, report, exec->err);
-	if (r == 0)
+	if (r == 0 && profile)
 		r = hidden_add_profile(&exec->hidden, profile);
-	profile_free(profile);
 	if (r == 0)
 		return 0;
 	(void)error_set(exec->err, -r, "cannot tell which files of '%s' hold keys", path);

@@ -239,6 +239,23 @@ static void test_unknown_name_says_where_it_was_looked_for(void **state)
 	assert_int_equal(config_find("-x", path, sizeof(path), &err), -ENOENT);
 }
 
+static void test_a_name_without_a_configuration_is_no_failure_and_a_wrong_file_is(void **state)
+{
+	struct profile *profile = (void *)folder;
+	char path[PROFILE_PATH_LEN];
+	struct error err;
+
+	(void)state;
+	assert_int_equal(config_load_named("no-such-name", path, &profile, &err), 0);
+	assert_null(profile);
+	put("named.conf", "[Interface]\nPrivateKey = short\n", 0600);
+	assert_int_equal(config_load_named(path_of("named.conf"), path, &profile, &err), -EBADMSG);
+	assert_string_equal(path, path_of("named.conf"));
+	(void)unlink(path_of("named.conf"));
+	assert_int_not_equal(config_load_named(path_of("named.conf"), path, &profile, &err), 0);
+	assert_null(profile);
+}
+
 static void test_file_of_the_working_folder_is_no_name(void **state)
 {
 	char path[256];
@@ -265,6 +282,8 @@ int main(void)
 		cmocka_unit_test(test_path_is_taken_as_it_is),
 		cmocka_unit_test(test_name_is_looked_for_in_the_users_folder),
 		cmocka_unit_test(test_unknown_name_says_where_it_was_looked_for),
+		cmocka_unit_test(
+			test_a_name_without_a_configuration_is_no_failure_and_a_wrong_file_is),
 		cmocka_unit_test(test_file_of_the_working_folder_is_no_name),
 	};
 
