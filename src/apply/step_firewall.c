@@ -81,13 +81,12 @@ static int put_back(const struct step *step, struct host *host, struct error *er
 static int unload(const struct step *step, struct host *host, struct error *err)
 {
 	char removal[RULESET_BEGINNING_LEN];
-	pid_t loader;
 	int r;
 
 	if (step->firewall.is_replaced && !step->is_removal)
 		return put_back(step, host, err);
 	r = nft_apply_as(ruleset_removal(plan_table_name(host->plan, step->side), removal),
-			 host->lock, &loader, err);
+			 host->lock, NULL, err);
 	if (r == 0 && host->record)
 		record_forget_table(host->record, step->side);
 	return r;

@@ -251,9 +251,7 @@ static int refusal(int out, struct error *err)
 
 int nft_apply(const char *ruleset, struct error *err)
 {
-	pid_t child;
-
-	return nft_apply_as(ruleset, -1, &child, err);
+	return nft_apply_as(ruleset, -1, NULL, err);
 }
 
 int nft_apply_as(const char *ruleset, int held, pid_t *ret_child, struct error *err)
@@ -282,6 +280,7 @@ int nft_apply_as(const char *ruleset, int held, pid_t *ret_child, struct error *
 		return error_set(err, EIO, "'%s' was ended by signal %d", path, WTERMSIG(status));
 	if (WEXITSTATUS(status) != 0)
 		return refusal(out, err);
-	*ret_child = child;
+	if (ret_child)
+		*ret_child = child;
 	return 0;
 }

@@ -15,9 +15,9 @@ struct error;
  * words; -EPERM: not allowed; -EEXIST: the text creates what there is.
  */
 int nft_apply(const char *ruleset, struct error *err);
-/* And says which process nft was, as the kernel's messages about its doing do.  nft has
- * `held` (-1: none) open until it ends: who waits for the lock on that waits for nft, too,
- * though this process be killed meanwhile.
+/* And says which process nft was, as the kernel's messages about its doing do (NULL: nobody
+ * asks).  nft has `held` (-1: none) open until it ends: who waits for the lock on that waits
+ * for nft, too, though this process be killed meanwhile.
  */
 int nft_apply_as(const char *ruleset, int held, pid_t *ret_child, struct error *err);
 

@@ -404,20 +404,18 @@ static void remember(const char *path, const char *text)
 static int remove_guard(const char *path, bool is_there, int lock, struct error *err)
 {
 	char removal[RULESET_BEGINNING_LEN];
-	pid_t loader;
 
 	if (unlink(path) < 0 && errno != ENOENT)
 		return error_errno(err, errno, "cannot remove '%s'", path);
 	if (!is_there)
 		return 0;
-	return nft_apply_as(ruleset_removal(HOST_GUARD_TABLE, removal), lock, &loader, err);
+	return nft_apply_as(ruleset_removal(HOST_GUARD_TABLE, removal), lock, NULL, err);
 }
 
 static int load_guard(const char *text, int lock, struct error *err)
 {
 	struct nftables_image image = {0};
 	char path[PLACE_PATH_LEN];
-	pid_t loader;
 	bool is_there;
 	bool is_same;
 	int r = guard_path(path, err);
@@ -431,7 +429,7 @@ static int load_guard(const char *text, int lock, struct error *err)
 		return remove_guard(path, is_there, lock, err);
 	if (is_same)
 		return 0;
-	r = nft_apply_as(text, lock, &loader, err);
+	r = nft_apply_as(text, lock, NULL, err);
 	if (r == 0)
 		remember(path, text);
 	return r;

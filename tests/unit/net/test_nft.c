@@ -199,11 +199,9 @@ static int look_around(void)
 /* Whoever is killed while nft loads leaves it with the lock. */
 static int look_for_held(void)
 {
-	pid_t child;
-
 	if (hide_nft("[ \"$(readlink /proc/$$/fd/3)\" = / ] || exit 1; ! [ -e /proc/$$/fd/4 ]") < 0)
 		return 77;
-	return nft_apply_as(table, open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), &child, NULL) == 0
+	return nft_apply_as(table, open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), NULL, NULL) == 0
 		       ? 0
 		       : 1;
 }
