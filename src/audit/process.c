@@ -5,8 +5,8 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "net/residents.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,8 +116,10 @@ static bool look(const struct search *search, struct process *process)
 	return is_namespace(process->pid, "net", &search->netns);
 }
 
-static int append(struct search *search, pid_t pid)
+static int append(void *context, pid_t pid)
 {
+	struct search *search = context;
+
 	if (search->n == search->n_max) {
 		size_t n = search->n_max ? 2 * search->n_max : 16;
 		struct process *grown = n <= PROCESSES_MAX
@@ -135,24 +137,6 @@ static int append(struct search *search, pid_t pid)
 	return 0;
 }
 
-static int walk(struct search *search)
-{
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-	int r = 0;
-
-	if (!proc)
-		return -errno;
-	while (r == 0 && (entry = readdir(proc))) {
-		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-
-		if (pid > 0 && is_namespace(pid, "net", &search->netns))
-			r = append(search, pid);
-	}
-	(void)closedir(proc);
-	return r;
-}
-
 int process_collect(int netns, const struct process_own *own, struct process **ret, size_t *ret_n,
 		    struct error *err)
 {
@@ -162,7 +146,7 @@ int process_collect(int netns, const struct process_own *own, struct process **r
 	if (fstat(netns, &search.netns) < 0 || stat("/proc/self/ns/user", &search.userns) < 0)
 		r = -errno;
 	if (r == 0)
-		r = walk(&search);
+		r = residents_each(&search.netns, append, &search);
 	if (r < 0) {
 		free(search.process);
 		return error_errno(err, -r, "cannot look at the processes inside");

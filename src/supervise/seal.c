@@ -10,6 +10,7 @@
 #include "confine/namespaces.h"
 #include "net/netns.h"
 #include "net/nlsock.h"
+#include "net/residents.h"
 #include "plan/plan.h"
 #include "supervise/converge.h"
 #include "supervise/foreign.h"
@@ -19,7 +20,6 @@
 #include "supervise/pinned.h"
 #include "supervise/place.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -685,45 +685,39 @@ void seal_close(struct inside *inside)
 	*inside = (struct inside){.netns = -1, .userns = -1};
 }
 
-/* The holder is no guest. */
-static bool is_guest(const char *pid, const struct stat *namespace, struct seal_guest *ret)
-{
-	char path[PATH_LEN + 256];
-	struct stat info;
+struct guests {
+	struct seal_guest *guest;
+	size_t n; /* there are */
+	size_t max;
+};
 
-	(void)snprintf(path, sizeof(path), "/proc/%s/ns/net", pid);
-	if (stat(path, &info) < 0 || info.st_dev != namespace->st_dev ||
-	    info.st_ino != namespace->st_ino)
-		return false;
-	(void)snprintf(path, sizeof(path), "/proc/%s/comm", pid);
-	if (fd_read_file(path, ret->name, sizeof(ret->name)) < 0)
-		return false;
-	ret->name[strcspn(ret->name, "\n")] = '\0';
-	ret->pid = (pid_t)strtol(pid, NULL, 10);
-	return strcmp(ret->name, "adit-holder") != 0;
+/* The holder is no guest. */
+static int add_guest(void *context, pid_t pid)
+{
+	struct guests *guests = context;
+	struct seal_guest guest = {.pid = pid};
+	char path[PATH_LEN];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	if (fd_read_file(path, guest.name, sizeof(guest.name)) < 0)
+		return 0;
+	guest.name[strcspn(guest.name, "\n")] = '\0';
+	if (strcmp(guest.name, "adit-holder") == 0)
+		return 0;
+	if (guests->n < guests->max)
+		guests->guest[guests->n] = guest;
+	guests->n++;
+	return 0;
 }
 
 size_t seal_guests(const struct inside *inside, struct seal_guest *ret, size_t max)
 {
+	struct guests guests = {.guest = ret, .max = max};
 	struct stat namespace;
-	struct dirent *entry;
-	size_t n = 0;
-	DIR *proc;
 
-	if (fstat(inside->netns, &namespace) < 0 || !(proc = opendir("/proc")))
-		return 0;
-	while ((entry = readdir(proc))) {
-		struct seal_guest guest;
-
-		if (entry->d_name[0] < '1' || entry->d_name[0] > '9' ||
-		    !is_guest(entry->d_name, &namespace, &guest))
-			continue;
-		if (n < max)
-			ret[n] = guest;
-		n++;
-	}
-	(void)closedir(proc);
-	return n;
+	if (fstat(inside->netns, &namespace) == 0)
+		(void)residents_each(&namespace, add_guest, &guests);
+	return guests.n;
 }
 
 pid_t seal_holder(const struct place *place)
