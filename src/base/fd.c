@@ -106,6 +106,26 @@ int fd_read_exact(int fd, void *bytes, size_t len)
 	return 0;
 }
 
+pid_t fd_fork(int type, int *ret_socket, struct error *err)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) < 0)
+		return error_errno(err, errno, "cannot make a socket pair");
+	pid = fork();
+	if (pid < 0) {
+		int r = error_errno(err, errno, "cannot fork");
+
+		(void)close(ends[0]);
+		(void)close(ends[1]);
+		return r;
+	}
+	(void)close(ends[pid == 0 ? 0 : 1]);
+	*ret_socket = ends[pid == 0 ? 1 : 0];
+	return pid;
+}
+
 int fd_write_file(const char *path, const char *text, struct error *err)
 {
 	AUTO_FD int fd = open(path, O_WRONLY | O_CLOEXEC);

@@ -20,6 +20,11 @@ int fd_read_all(int fd, size_t max, enum fd_memory memory, char **ret, size_t *r
 int fd_write_all(int fd, const void *bytes, size_t len);
 int fd_read_exact(int fd, void *bytes, size_t len);
 
+/* Forks a child with a socket of that type between us.  0 in the child, with its end; its
+ * process id, with ours; -errno, with neither.
+ */
+pid_t fd_fork(int type, int *ret_socket, struct error *err);
+
 /* Writes a whole short file such as /proc/self/uid_map in one write(2). */
 int fd_write_file(const char *path, const char *text, struct error *err);
 /* A file of that mode, in place of what is at `path`: the old one is there until the new one is

@@ -112,22 +112,12 @@ static noreturn void help(int socket)
 
 int user_helper_start(struct error *err)
 {
-	int pair[2];
-	pid_t pid;
+	int socket;
+	pid_t pid = fd_fork(SOCK_SEQPACKET, &socket, err);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return error_errno(err, errno, "cannot make a socket pair");
-	pid = fork();
-	if (pid == 0) {
-		(void)close(pair[0]);
-		help(pair[1]);
-	}
-	(void)close(pair[1]);
-	if (pid < 0) {
-		(void)close(pair[0]);
-		return error_errno(err, errno, "cannot fork");
-	}
-	return pair[0];
+	if (pid == 0)
+		help(socket);
+	return pid < 0 ? pid : socket;
 }
 
 int user_helper_open_tun(int helper, struct error *err)

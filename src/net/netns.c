@@ -109,24 +109,17 @@ static int wait_for_answer(int channel, int *ret_fd, struct error *err)
 int netns_socket(int userns_fd, int netns_fd, const struct netns_socket *wanted, int *ret_fd,
 		 struct error *err)
 {
-	int pair[2];
-	pid_t child;
+	int channel;
+	pid_t child = fd_fork(SOCK_SEQPACKET, &channel, err);
 	int r;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return error_errno(err, errno, "cannot open a socket pair");
-	child = fork();
-	if (child == 0) {
-		(void)close(pair[0]);
-		be_child(userns_fd, netns_fd, wanted, pair[1]);
-	}
-	(void)close(pair[1]);
 	if (child < 0)
-		r = error_errno(err, errno, "cannot start a helper process");
-	else
-		r = wait_for_answer(pair[0], ret_fd, err);
-	(void)close(pair[0]);
-	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		return child;
+	if (child == 0)
+		be_child(userns_fd, netns_fd, wanted, channel);
+	r = wait_for_answer(channel, ret_fd, err);
+	(void)close(channel);
+	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		continue;
 	return r;
 }

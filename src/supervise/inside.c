@@ -67,23 +67,17 @@ static int take_answer(int socket, int ret_fds[FD_PASS_MAX], size_t *ret_n_fds, 
 int inside_call(const struct inside *inside, inside_function function, void *context,
 		int ret_fds[FD_PASS_MAX], size_t *ret_n_fds, struct error *err)
 {
-	int ends[2];
-	pid_t pid;
+	int socket;
+	pid_t pid = fd_fork(SOCK_SEQPACKET, &socket, err);
 	int r;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return error_errno(err, errno, "cannot make a socket pair");
-	pid = fork();
-	if (pid == 0) {
-		(void)close(ends[0]);
-		work_and_exit(inside, function, context, ends[1]);
-	}
-	r = pid < 0 ? error_errno(err, errno, "cannot fork") : 0;
-	(void)close(ends[1]);
-	if (r == 0)
-		r = take_answer(ends[0], ret_fds, ret_n_fds, err);
-	(void)close(ends[0]);
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+	if (pid < 0)
+		return pid;
+	if (pid == 0)
+		work_and_exit(inside, function, context, socket);
+	r = take_answer(socket, ret_fds, ret_n_fds, err);
+	(void)close(socket);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	return r;
 }

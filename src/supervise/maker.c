@@ -49,24 +49,14 @@ __attribute__((noreturn)) static void serve_and_exit(int socket, int netns)
 
 int maker_start(int netns, struct maker *ret, struct error *err)
 {
-	int ends[2];
-	pid_t pid;
+	int socket;
+	pid_t pid = fd_fork(SOCK_SEQPACKET, &socket, err);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return error_errno(err, errno, "cannot make a socket pair");
-	pid = fork();
-	if (pid == 0) {
-		(void)close(ends[0]);
-		serve_and_exit(ends[1], netns);
-	}
-	(void)close(ends[1]);
-	if (pid < 0) {
-		int r = error_errno(err, errno, "cannot fork");
-
-		(void)close(ends[0]);
-		return r;
-	}
-	*ret = (struct maker){.socket = ends[0], .pid = pid};
+	if (pid < 0)
+		return pid;
+	if (pid == 0)
+		serve_and_exit(socket, netns);
+	*ret = (struct maker){.socket = socket, .pid = pid};
 	return 0;
 }
 

@@ -35,25 +35,19 @@ __attribute__((noreturn)) static void derive_and_exit(int socket)
 
 int public_key_derive(const uint8_t private_key[32], uint8_t ret[32], struct error *err)
 {
-	int ends[2];
-	pid_t pid;
+	int socket;
+	pid_t pid = fd_fork(SOCK_STREAM, &socket, err);
 	int r;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return error_errno(err, errno, "cannot make a socket pair");
-	pid = fork();
-	if (pid == 0) {
-		(void)close(ends[0]);
-		derive_and_exit(ends[1]);
-	}
-	r = pid < 0 ? -errno : 0;
-	(void)close(ends[1]);
+	if (pid < 0)
+		return pid;
+	if (pid == 0)
+		derive_and_exit(socket);
+	r = fd_send(socket, private_key, 32, NULL, 0);
 	if (r == 0)
-		r = fd_send(ends[0], private_key, 32, NULL, 0);
-	if (r == 0)
-		r = fd_read_exact(ends[0], ret, 32);
-	(void)close(ends[0]);
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		r = fd_read_exact(socket, ret, 32);
+	(void)close(socket);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	return r < 0 ? error_errno(err, -r, "cannot derive the public key") : 0;
 }

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -487,6 +488,42 @@ static int write_word(int fd, const void *context)
 	return word ? fd_write_all(fd, word, strlen(word)) : -ENOSPC;
 }
 
+static void test_a_child_has_the_other_end_of_a_socket(void **state)
+{
+	char word[3];
+	int status;
+	int socket;
+	pid_t pid = fd_fork(SOCK_STREAM, &socket, NULL);
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0) /* what came, once more; and then the end, which no copy of ours keeps open */
+		_exit(fd_read_exact(socket, word, 3) < 0 || fd_write_all(socket, word, 3) < 0);
+	assert_int_equal(fd_write_all(socket, "hey", 3), 0);
+	assert_int_equal(fd_read_exact(socket, word, 3), 0);
+	assert_memory_equal(word, "hey", 3);
+	assert_int_equal(read(socket, word, 1), 0);
+	(void)close(socket);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void test_without_a_descriptor_there_is_no_child(void **state)
+{
+	struct rlimit before;
+	struct error err;
+	int socket = -1;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}), 0);
+	pid = fd_fork(SOCK_STREAM, &socket, &err);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(pid, -EMFILE);
+	assert_int_equal(socket, -1);
+}
+
 static void test_a_file_is_replaced_whole_or_not_at_all(void **state)
 {
 	char folder[] = "/tmp/adit-test-XXXXXX";
@@ -529,6 +566,8 @@ int main(void)
 		cmocka_unit_test(test_other_side_that_ends_early_is_a_reset),
 		cmocka_unit_test(test_short_file_is_written_in_one_go),
 		cmocka_unit_test(test_file_that_cannot_be_written_is_named),
+		cmocka_unit_test(test_a_child_has_the_other_end_of_a_socket),
+		cmocka_unit_test(test_without_a_descriptor_there_is_no_child),
 		cmocka_unit_test(test_a_file_is_replaced_whole_or_not_at_all),
 		cmocka_unit_test(test_short_file_is_read_up_to_its_buffer),
 		cmocka_unit_test(test_descriptors_pass_over_both_kinds_of_socket),
