@@ -112,8 +112,7 @@ def test_a_reload_changes_the_backend_under_a_flow_and_nothing_leaks(net, media)
     go_up(media, conf(net, "userspace", **own))
     before = network(media)
     flow, traffic = Flow(), Traffic(skip=["dns"])
-    running = [media.start_inside(*one.command) for one in (flow, traffic)]
-    try:
+    with media.running_inside(flow.command, traffic.command):
         assert flow.goes_on(20)
         for backend, link, n_tuns in (("kernel", "wireguard", 0), ("userspace", "tun", 1),
                                       ("auto", "wireguard", 0), ("userspace", "tun", 1)):
@@ -127,10 +126,6 @@ def test_a_reload_changes_the_backend_under_a_flow_and_nothing_leaks(net, media)
             assert flow.goes_on(60), media.log()
             assert network(media) == before
         flow.stop()
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
     assert flow.is_unharmed()
     oracle.finish(started=started, offered=traffic.counts()["attempts"],
                   least={"udp": 4, "raw": 4, "packet": 4}, wireguard=30)

@@ -111,18 +111,13 @@ def test_a_flow_goes_on_and_nothing_leaks_while_things_are_changed(net, media):
     media.up()
     media.wait()
     flow, traffic = Flow(), Traffic(skip=["dns"])
-    running = [media.start_inside(*one.command) for one in (flow, traffic)]
-    try:
+    with media.running_inside(flow.command, traffic.command):
         assert flow.goes_on(5)
         for what in ("route", "flushed", "down", "another way", "gone", "no rules"):
             change(media, CHANGES[what])
             assert flow.goes_on(10), f"after '{what}':\n{media.log()}"
             time.sleep(CALM)
         flow.stop()
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
     assert flow.is_unharmed()
     replies = flow.report["replies"]  # of UDP, which waits for nothing
     assert max(b - a for a, b in zip(replies, replies[1:])) < SOON

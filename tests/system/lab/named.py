@@ -127,6 +127,17 @@ class Place:
     def start_inside(self, *words, **options):
         return subprocess.Popen(self.command(*words), text=True, **options)
 
+    @contextmanager
+    def running_inside(self, *commands):
+        """All of them at once, killed at the end."""
+        running = [self.start_inside(*words) for words in commands]
+        try:
+            yield
+        finally:
+            for process in running:
+                process.kill()
+                process.wait()
+
     def is_pinned(self):
         return self.pin.exists() and self.pin.stat().st_dev != PINS.stat().st_dev
 
