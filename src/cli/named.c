@@ -12,7 +12,9 @@
 #include "report/status.h"
 #include "supervise/control.h"
 #include "supervise/down.h"
+#include "supervise/inside.h"
 #include "supervise/place.h"
+#include "supervise/seal.h"
 #include "supervise/start.h"
 
 #include <errno.h>
@@ -163,6 +165,18 @@ static int list_begin(void *context, const struct place *place, struct error *er
 }
 
 /* One that does not answer is there all the same. */
+/* Nobody answers for it.  What cannot be looked at is not called gone. */
+static json_t *tell_of_silent(const struct place *place)
+{
+	struct inside inside = {.netns = -1, .userns = -1};
+	bool is_gone = seal_open(place, &inside, NULL) == -ENOENT;
+
+	seal_close(&inside);
+	return json_pack("{s:s, s:s, s:s}", "name", place->name, "state",
+			 is_gone ? "gone" : "sealed", "line",
+			 is_gone ? "no namespace, only files" : "sealed, no supervisor");
+}
+
 static int list_finish(void *context, const struct place *place, struct error *err)
 {
 	struct named_line *line = context;
@@ -175,8 +189,7 @@ static int list_finish(void *context, const struct place *place, struct error *e
 		fd = control_begin(place, CONTROL_BRIEF, NULL);
 	r = fd < 0 ? fd : control_finish(fd, place, ANSWER_NS, &answer, NULL);
 	if (r < 0)
-		answer = json_pack("{s:s, s:s, s:s}", "name", place->name, "state", "sealed",
-				   "line", "sealed, no supervisor");
+		answer = tell_of_silent(place);
 	return json_array_append_new(line->list, answer) < 0 ? -ENOMEM : 0;
 }
 

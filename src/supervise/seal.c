@@ -792,6 +792,17 @@ int seal_remove(const struct place *place, struct error *err)
 	return take_away(place, false, err);
 }
 
+bool seal_forget(const struct place *place)
+{
+	AUTO_FD int fd = pinned_lock(place, NULL);
+	struct pinned record;
+
+	if (fd < 0 || pinned_read(place, &record, NULL) != 0 || ledger_exists(place))
+		return false;
+	place_remove(place);
+	return true;
+}
+
 int seal_undo(const struct place *place, struct error *err)
 {
 	return take_away(place, true, err);

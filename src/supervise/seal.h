@@ -45,6 +45,11 @@ int seal_make(const struct place *place, const struct foreign_origin *origin,
 /* Whether seal_make() would, as far as can be told without changing anything. */
 int seal_check(const struct place *place, const struct foreign_origin *origin, struct error *err);
 
+/* Removes the place's folder, where nothing of adit's has come of it: after a refusal.  To
+ * be called with the place's lock, whose file goes, too.  False: something is there.
+ */
+bool seal_forget(const struct place *place);
+
 /* Both descriptors are the caller's; ret->userns is -1 of one that others have made.
  * -ENOENT: not made, or gone.
  */

@@ -581,7 +581,7 @@ static int live(struct life *life, const struct supervisor_options *options)
 }
 
 /* The namespace stays; what drops its packets needs no process. */
-static void life_done(struct life *life)
+static void life_done(struct life *life, bool has_begun)
 {
 	notify_send(&life->notify, "STOPPING=1");
 	clients_close(&life->clients);
@@ -605,7 +605,8 @@ static void life_done(struct life *life)
 	loop_free(life->loop);
 	notify_close(&life->notify);
 	if (life->lock >= 0) {
-		(void)unlink(life->place.lock);
+		if (has_begun || !seal_forget(&life->place))
+			(void)unlink(life->place.lock);
 		(void)close(life->lock);
 	}
 }
@@ -651,7 +652,7 @@ int supervisor_run(const struct supervisor_options *options, bool *ret_is_files,
 	if (r < 0 && life.has_made_seal)
 		is_undone = undo_host_side(&life);
 	*ret_is_files = life.is_files_fault;
-	life_done(&life);
+	life_done(&life, r >= 0);
 	if (is_undone) /* else the next `up` or `down` finds there what is left to undo */
 		(void)seal_undo(&life.place, NULL);
 	return r;

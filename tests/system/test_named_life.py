@@ -87,12 +87,29 @@ def test_what_is_no_name_is_an_error(net, name):
     assert status in (1, 2) and err
 
 
+def listed(one):
+    _, out, _ = one.call("list", "--json")
+    return {each["name"]: each["state"] for each in json.loads(out)}
+
+
+def test_a_namespace_that_is_gone_is_not_called_sealed(media):
+    media.up()
+    os.kill(media.supervisor(), signal.SIGKILL)
+    assert named.wait_until(lambda: listed(media) == {"media": "sealed"})
+    subprocess.run(["ip", "netns", "del", "media"], check=True)
+    assert listed(media) == {"media": "gone"}
+    media.down()
+    assert listed(media) == {}
+
+
 def test_a_namespace_of_somebody_elses_is_never_taken_over(media):
     subprocess.run(["ip", "netns", "add", "media"], check=True)
     try:
         before = os.stat(media.pin).st_ino
         status, _, err = media.up(check=False)
         assert status == 1 and "is not adit's" in err
+        assert not media.folder.exists()
+        assert listed(media) == {}
         media.down(check=False)
         assert os.stat(media.pin).st_ino == before
         assert media.links() == {"lo"}
