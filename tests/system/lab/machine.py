@@ -231,6 +231,7 @@ class Machine:
         return int(self.property(unit, "MainPID"))
 
     def journal(self, unit):
+        self.run("journalctl", "--sync")  # what a process said that has just ended, too
         return self.run("journalctl", "--no-pager", "--output=cat", "--unit", unit).stdout
 
     def inside(self, name, *words, **options):
